@@ -1,0 +1,179 @@
+"""Text into tokens, the same for every backend, and how well tokens match a question."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import snowballstemmer
+
+from holdfast.memory import MESSAGE_KIND, unwrap
+
+_WORD = re.compile(r"[^\W_]+(?:[._][^\W_]+)*(?:'[a-z]+)?")
+# Han, kana and hangul are written without spaces, or inflect within the word: bigrams serve.
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+")
+
+STOP_WORDS = frozenset(
+    """
+    a about after again all also am an and any are as at be because been before being both but by
+    can could did do does doing done down each few for from get go got had has have having he her
+    here hers him his how i if in into is it its just like many may me might more most much must my
+    no nor not now of off on once one only or other our out over own said same say shall she should
+    so some such than that the their them then there these they this those through to too under
+    until up us very was we were what when where which while who whom whose why will with would yes
+    you your yours
+    """.split()
+)
+"""Words that say nothing of what a question is about; left out of questions, kept in texts."""
+
+K1, B = 1.2, 0.75
+
+
+@functools.cache
+def _stemmer() -> Any:
+    return snowballstemmer.stemmer("english")
+
+
+@functools.lru_cache(maxsize=65_536)
+def _stem(word: str) -> str:
+    if not word.isascii() or not word.isalpha():
+        return word
+    return str(_stemmer().stemWord(word))
+
+
+def _plain(text: str) -> str:
+    """Return the text case-folded, with the accents of Latin letters taken off."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    if folded.isascii():
+        return folded
+    letters: list[str] = []
+    for letter in unicodedata.normalize("NFD", folded):
+        if unicodedata.combining(letter) and letters and letters[-1].isascii():
+            continue
+        letters.append(letter)
+    return unicodedata.normalize("NFC", "".join(letters))
+
+
+def _split(word: str) -> Iterator[str]:
+    """Yield the pieces of a word: runs without spaces as bigrams, the rest whole."""
+    end = 0
+    for run in _UNSPACED.finditer(word):
+        if run.start() > end:
+            yield word[end : run.start()]
+        said = run[0]
+        yield from (said[i : i + 2] for i in range(max(1, len(said) - 1)))
+        end = run.end()
+    if end < len(word):
+        yield word[end:]
+
+
+def tokens(text: str) -> list[str]:
+    """Return the tokens of a text, in order: words, stemmed where they are English.
+
+    Example:
+        >>> tokens("Inês loves running")
+        ['ine', 'love', 'run']
+        >>> tokens("東京都")
+        ['東京', '京都']
+    """
+    found: list[str] = []
+    for word in _WORD.findall(_plain(text)):
+        base = word.split("'")[0]
+        found.extend(_stem(piece) for piece in _split(base))
+    return found
+
+
+def question_tokens(text: str) -> list[str]:
+    """Return the distinct tokens of a question that say what it is about.
+
+    Example:
+        >>> question_tokens("What did Nora say about the ferry?")
+        ['nora', 'ferri']
+    """
+    words = [word.split("'")[0] for word in _WORD.findall(_plain(text))]
+    telling = [word for word in words if word not in STOP_WORDS] or words
+    return list(dict.fromkeys(_stem(piece) for word in telling for piece in _split(word)))
+
+
+def value_text(value: Mapping[str, Any]) -> str:
+    """Return the words of a stored value: what a message says, or all texts in a memory.
+
+    Example:
+        >>> value_text({"kind": "Memory", "content": {"content": "likes tea", "since": 2020}})
+        'likes tea 2020'
+    """
+    kind, content = unwrap(value)
+    if kind == MESSAGE_KIND:
+        return " ".join(str(content[k]) for k in ("speaker", "text") if content.get(k))
+    return " ".join(_leaves(content))
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _leaves(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _leaves(inner)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is counted over one namespace, so that no other tenant moves a score.
+
+    Args:
+        documents: How many documents there are.
+        length: Their mean length in tokens.
+        holding: For each token of the question, how many documents hold it.
+    """
+
+    documents: int
+    length: float
+    holding: Mapping[str, int]
+
+    def rarity(self, token: str) -> float:
+        """Return the weight of a token: the rarer, the more it says (never negative)."""
+        held = self.holding.get(token, 0)
+        return math.log(1 + (self.documents - held + 0.5) / (held + 0.5))
+
+
+def bm25(question: Sequence[str], document: Sequence[str], counts: Counts) -> float:
+    """Score a document by words, in [0, 1): the share of the best score that could be reached.
+
+    Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond"
+    (2009), section 3.4; divided by its upper bound, the sum of the weights times (k1 + 1).
+    """
+    best = sum(counts.rarity(token) for token in question) * (K1 + 1)
+    if not best or not document:
+        return 0.0
+    often = Counter(document)
+    norm = K1 * (1 - B + B * len(document) / (counts.length or 1))
+    reached = sum(
+        counts.rarity(token) * often[token] * (K1 + 1) / (often[token] + norm)
+        for token in question
+        if often[token]
+    )
+    return reached / best
+
+
+def count(question: Sequence[str], documents: Iterable[Sequence[str]]) -> Counts:
+    """Count the documents that a question is asked of."""
+    lengths = 0
+    number = 0
+    holding: Counter[str] = Counter()
+    asked = set(question)
+    for document in documents:
+        number += 1
+        lengths += len(document)
+        holding.update(asked.intersection(document))
+    return Counts(number, lengths / number if number else 0.0, holding)

@@ -1,0 +1,65 @@
+"""Every error that holdfast raises on purpose.
+
+    HoldfastError
+    ├── ConfigurationError      a manager, template or command was set up wrongly
+    │   ├── SchemaError         a schema cannot serve as the shape of a memory
+    │   └── WordingError        a text for models lacks a variable, or has one too many
+    ├── InputError              what was handed in cannot be read (also a ValueError)
+    └── StoreError              a store cannot do what was asked
+        ├── StoreUnreadable     the file is not one of ours, or is damaged
+        ├── StoreTooNew         the file was written by a newer holdfast
+        ├── StoreBusy           another process held the store for too long
+        └── StoreClosed         the store was used after close()
+
+Errors of a model's provider (401, 429, timeouts) are never wrapped: they reach the caller as
+the provider's own.
+"""
+
+
+class HoldfastError(Exception):
+    """Base of all errors that holdfast raises; catch it to catch them all."""
+
+
+class ConfigurationError(HoldfastError):
+    """A manager, template or command was set up in a way that cannot work.
+
+    The message names the setting, the value it has, and what to set instead.
+    """
+
+
+class SchemaError(ConfigurationError):
+    """A schema cannot serve as the shape of a memory.
+
+    The message names the schema, what is wrong with it, and which forms are accepted.
+    """
+
+
+class WordingError(ConfigurationError):
+    """A text for models was asked for by a wrong name, or with wrong variables."""
+
+
+class InputError(HoldfastError, ValueError):
+    """What was handed in cannot be read; nothing of it was stored.
+
+    The message names the place (message number, field) and what was expected there.
+    """
+
+
+class StoreError(HoldfastError):
+    """A store cannot do what was asked; nothing was half-written."""
+
+
+class StoreUnreadable(StoreError):
+    """The file is not a holdfast store, or is damaged; it was left as it is."""
+
+
+class StoreTooNew(StoreError):
+    """The file was written by a newer holdfast; upgrade the package to open it."""
+
+
+class StoreBusy(StoreError):
+    """Another process held the store for longer than the busy timeout; try again."""
+
+
+class StoreClosed(StoreError):
+    """The store was used after `close()`; open it again with `open_store`."""

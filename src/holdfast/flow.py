@@ -1,0 +1,179 @@
+"""Runs a flow for a blocking or an awaiting caller, and gives it LangChain's face.
+
+A flow is a generator that yields *effects* and is sent their results. The two drivers in here are
+the only code that calls a model or a store, so what a flow decides is written once for sync and
+async. (The idea is httpx's `Auth.auth_flow` and psycopg's generators.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, Literal, TypeVar, cast
+
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.store.base import BaseStore, Op, PutOp
+
+from holdfast.namespace import current_config
+
+Input = TypeVar("Input")
+Output = TypeVar("Output")
+T = TypeVar("T")
+
+NO_STREAM = "nostream"
+"""LangGraph's tag for a model whose tokens must not reach `stream_mode="messages"`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Effect: send messages to a model, be sent its answer."""
+
+    model: Runnable[Any, BaseMessage]
+    messages: Sequence[BaseMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOps:
+    """Effect: run operations on a store in one batch, be sent their results in order."""
+
+    store: BaseStore
+    ops: Sequence[Op]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCall:
+    """Effect: call one method of a store (its `a...` twin when awaiting), be sent its result."""
+
+    store: BaseStore
+    method: Literal["get", "search", "put", "delete"]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+Effect = Ask | StoreOps | StoreCall
+Flow = Generator[Effect, Any, T]
+
+
+def run(flow: Flow[T], config: RunnableConfig | None = None) -> T:
+    """Drive a flow to its end, blocking.
+
+    Errors of a model or store are thrown into the flow where it waits; the flow is always closed.
+    """
+    try:
+        effect = next(flow)
+        while True:
+            try:
+                result = _perform(effect, config)
+            except BaseException as error:
+                effect = flow.throw(error)
+            else:
+                effect = flow.send(result)
+    except StopIteration as stop:
+        return cast("T", stop.value)
+    finally:
+        flow.close()
+
+
+async def arun(flow: Flow[T], config: RunnableConfig | None = None) -> T:
+    """Drive a flow to its end, awaiting; cancellation is thrown into it like an error."""
+    try:
+        effect = next(flow)
+        while True:
+            try:
+                result = await _aperform(effect, config)
+            except BaseException as error:
+                effect = flow.throw(error)
+            else:
+                effect = flow.send(result)
+    except StopIteration as stop:
+        return cast("T", stop.value)
+    finally:
+        flow.close()
+
+
+def _model_config(config: RunnableConfig | None) -> RunnableConfig:
+    tags = (config or {}).get("tags") or []
+    return cast("RunnableConfig", {**(config or {}), "tags": [*tags, NO_STREAM]})
+
+
+def _perform(effect: Effect, config: RunnableConfig | None) -> Any:
+    if isinstance(effect, Ask):
+        return effect.model.invoke(effect.messages, _model_config(config))
+    return _blocking(effect)()
+
+
+async def _aperform(effect: Effect, config: RunnableConfig | None) -> Any:
+    if isinstance(effect, Ask):
+        return await effect.model.ainvoke(effect.messages, _model_config(config))
+    writes = (
+        any(isinstance(op, PutOp) for op in effect.ops)
+        if isinstance(effect, StoreOps)
+        else effect.method in ("put", "delete")
+    )
+    return await (_to_the_end(_awaiting(effect)) if writes else _awaiting(effect))
+
+
+def _blocking(effect: StoreOps | StoreCall) -> Callable[[], Any]:
+    if isinstance(effect, StoreOps):
+        return partial(effect.store.batch, effect.ops)
+    return partial(getattr(effect.store, effect.method), *effect.args, **effect.kwargs)
+
+
+async def _awaiting(effect: StoreOps | StoreCall) -> Any:
+    try:
+        if isinstance(effect, StoreOps):
+            return await effect.store.abatch(effect.ops)
+        method = getattr(effect.store, f"a{effect.method}")
+        return await method(*effect.args, **effect.kwargs)
+    except NotImplementedError:
+        # Some stores are for blocking callers only; they must not block this loop.
+        return await asyncio.to_thread(_blocking(effect))
+
+
+async def _to_the_end(commit: Coroutine[Any, Any, Any]) -> Any:
+    """Await a commit that was sent, even when the caller is cancelled; then be cancelled."""
+    task = asyncio.ensure_future(commit)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.cancelled():
+                raise
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # the caller is gone; what it could not wait for is not raised twice
+        raise cancelled
+    return task.result()
+
+
+class FlowRunnable(Runnable[Input, Output], Generic[Input, Output]):
+    """A Runnable whose work is a flow: `invoke`, `ainvoke`, `batch`, traces and callbacks."""
+
+    name: str | None = None
+
+    @abstractmethod
+    def flow(self, input: Input, config: RunnableConfig) -> Flow[Output]:
+        """Return the work for one input as a flow."""
+
+    def invoke(
+        self, input: Input, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Output:
+        """Run for one input, blocking; inside a graph the config may be left out."""
+        return self._call_with_config(self._run, input, current_config(config), **kwargs)
+
+    async def ainvoke(
+        self, input: Input, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Output:
+        """Run for one input, awaiting; inside a graph the config may be left out."""
+        return await self._acall_with_config(self._arun, input, current_config(config), **kwargs)
+
+    def _run(self, input: Input, config: RunnableConfig) -> Output:
+        return run(self.flow(input, config), config)
+
+    async def _arun(self, input: Input, config: RunnableConfig) -> Output:
+        return await arun(self.flow(input, config), config)

@@ -1,0 +1,270 @@
+"""What a memory, a message, a change and a receipt are: pure values.
+
+Nothing in here knows of models, stores or LangChain.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NamedTuple, Required
+
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+Action = Literal["inserted", "updated", "deleted", "unchanged", "rejected"]
+
+MESSAGE_KIND = "Message"
+"""The kind under which a message is kept verbatim on a plain store."""
+
+UNKNOWN_KIND = "__any__"
+"""The kind of a stored value that does not say what it is."""
+
+
+class Memory(BaseModel):
+    """One thing worth remembering. Call once for each; several calls in one answer are fine."""
+
+    content: str = Field(
+        description="The memory, complete in itself: who, what and when, in plain words."
+    )
+
+
+class RemoveDoc(BaseModel):
+    """Stands in a manager's result for a memory that was deleted."""
+
+    json_doc_id: str = Field(description="The id of the memory to remove.")
+
+
+class ExtractedMemory(NamedTuple):
+    """A memory as a manager returns it: its id and its content.
+
+    `content` is an instance of the schema, a dict where the schema is a dict or unknown, or
+    `RemoveDoc` for a memory that was deleted.
+    """
+
+    id: str
+    content: Any
+
+
+class MessagesState(TypedDict):
+    """Input of whatever reads a conversation."""
+
+    messages: Iterable[Any]
+
+
+class MemoryState(TypedDict, total=False):
+    """Input of a memory manager."""
+
+    messages: Required[Iterable[Any]]
+    existing: Iterable[Any]
+    max_steps: int
+
+
+class MemoryStoreManagerInput(TypedDict, total=False):
+    """Input of a memory store manager."""
+
+    messages: Required[Iterable[Any]]
+    max_steps: int
+
+
+class MemoryPhase(TypedDict, total=False):
+    """One further pass of a store manager over what it knows after the first."""
+
+    instructions: str
+    include_messages: bool
+    enable_inserts: bool
+    enable_updates: bool
+    enable_deletes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation, whatever form it came in.
+
+    Args:
+        role: `user`, `assistant`, `system` or `tool`.
+        text: Its words; blocks that are not text are named, not dumped.
+        speaker: Who spoke, where the message says so.
+        time: ISO 8601, where the message carries one.
+        id: The message's own id, where it has one.
+        calls: Tools that the message calls, as (name, arguments in JSON).
+    """
+
+    role: str
+    text: str
+    speaker: str | None = None
+    time: str | None = None
+    id: str | None = None
+    calls: tuple[tuple[str, str], ...] = ()
+
+
+class Failure(NamedTuple):
+    """Why something a model asked for cannot be done, and where."""
+
+    reason: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.reason} @ {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and calls spent on models."""
+
+    model_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+
+    def plus(self, reported: Mapping[str, Any] | None) -> Usage:
+        """Return this with one more model call, adding the tokens that it reported, if any."""
+        spent = reported or {}
+        return Usage(
+            self.model_calls + 1,
+            self.input_tokens + spent.get("input_tokens", 0),
+            self.output_tokens + spent.get("output_tokens", 0),
+            self.total_tokens + spent.get("total_tokens", 0),
+        )
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.model_calls + other.model_calls,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.total_tokens + other.total_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of one memory, or of one thing the model asked for.
+
+    Args:
+        action: What happened.
+        key: The memory's id; None where a rejected request named none that exists.
+        kind: The name of its schema.
+        before: Its content before, as JSON data; None for an insert.
+        after: Its content after, as JSON data; None for a delete.
+        importance: 1 (trivial) to 5 (vital), where the model gave one.
+        reason: For a rejected request, every `reason @ path`.
+    """
+
+    action: Action
+    key: str | None
+    kind: str | None
+    before: Any = None
+    after: Any = None
+    importance: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a call did, change by change, and what it cost.
+
+    Example:
+        >>> receipt = Receipt((Change("inserted", "k1", "Memory", after={"content": "tea"}),))
+        >>> [change.after["content"] for change in receipt.inserted]
+        ['tea']
+        >>> receipt.to_dict()["usage"]["model_calls"]
+        0
+    """
+
+    changes: tuple[Change, ...] = ()
+    namespace: tuple[str, ...] | None = None
+    usage: Usage = field(default_factory=Usage)
+
+    def _of(self, action: Action) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.action == action)
+
+    @property
+    def inserted(self) -> tuple[Change, ...]:
+        """Memories that are new."""
+        return self._of("inserted")
+
+    @property
+    def updated(self) -> tuple[Change, ...]:
+        """Memories whose content changed."""
+        return self._of("updated")
+
+    @property
+    def deleted(self) -> tuple[Change, ...]:
+        """Memories that were removed."""
+        return self._of("deleted")
+
+    @property
+    def unchanged(self) -> tuple[Change, ...]:
+        """Requests that would have changed nothing: the memory says the same already."""
+        return self._of("unchanged")
+
+    @property
+    def rejected(self) -> tuple[Change, ...]:
+        """Requests of the model that could not be done, each with its reason."""
+        return self._of("rejected")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the receipt as JSON data, for what must travel between processes."""
+        return asdict(self)
+
+
+class Remembered(list[Any]):
+    """A list that a manager returns; in this process it also carries the `receipt`."""
+
+    def __init__(self, items: Iterable[Any], receipt: Receipt) -> None:
+        super().__init__(items)
+        self.receipt = receipt
+
+
+def normalised(value: Any) -> Any:
+    """Return JSON data with every text in NFC and runs of white space as one space.
+
+    Two memories whose normalised contents are equal say the same.
+
+    Example:
+        >>> normalised({"content": " likes   tea "})
+        {'content': 'likes tea'}
+    """
+    if isinstance(value, str):
+        return " ".join(unicodedata.normalize("NFC", value).split())
+    if isinstance(value, Mapping):
+        return {key: normalised(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [normalised(inner) for inner in value]
+    return value
+
+
+def unwrap(value: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Read a stored value that anyone may have written: return its kind and its content.
+
+    `{"kind", "content": {...}}` is ours; `{"content": "text"}`, with or without a kind, is what
+    the memory tools write; any other mapping is taken whole, as content of an unknown kind.
+
+    Example:
+        >>> unwrap({"content": "likes tea"})
+        ('Memory', {'content': 'likes tea'})
+    """
+    content = value.get("content")
+    kind = value.get("kind")
+    if isinstance(content, str) and set(value) <= {"kind", "content"}:
+        return (kind if isinstance(kind, str) else "Memory"), {"content": content}
+    if isinstance(content, Mapping) and isinstance(kind, str):
+        return kind, dict(content)
+    return UNKNOWN_KIND, dict(value)
+
+
+def wrap(kind: str, content: Mapping[str, Any], like: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the value to store: ours, or in the form that its writer used (`like`).
+
+    Example:
+        >>> wrap("Memory", {"content": "likes tea"}, like={"content": "likes coffee"})
+        {'content': 'likes tea'}
+    """
+    if like is None:
+        return {"kind": kind, "content": dict(content)}
+    if isinstance(like.get("content"), str) and isinstance(content.get("content"), str):
+        return {**like, "content": content["content"]}
+    if kind == UNKNOWN_KIND:
+        return dict(content)
+    return {**like, "kind": kind, "content": dict(content)}

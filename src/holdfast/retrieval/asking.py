@@ -1,0 +1,125 @@
+"""Recall: a question, and the memories and messages that answer it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from langgraph.store.base import BaseStore, SearchItem
+
+from holdfast.analysis import value_text
+from holdfast.errors import InputError
+from holdfast.flow import Flow, arun, run
+from holdfast.memory import MESSAGE_KIND, unwrap
+from holdfast.namespace import NamespaceTemplate, decode_namespace
+from holdfast.retrieval.finding import find
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """One thing that was found.
+
+    Args:
+        text: Its words.
+        score: How well it matches, 0 to 1.
+        kind: `Message` for what was said, else the name of the memory's schema.
+        key: Its key in the store.
+        namespace: Where it stands, in labels as people wrote them.
+        time: When it was said, or last changed (ISO 8601).
+        speaker: Who said it; None for a memory.
+        value: The stored value.
+    """
+
+    text: str
+    score: float
+    kind: str
+    key: str
+    namespace: tuple[str, ...]
+    time: str
+    speaker: str | None
+    value: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        return asdict(self)
+
+
+def recall(
+    question: str,
+    namespace: tuple[str, ...] | str,
+    *,
+    store: BaseStore,
+    k: int = 5,
+    config: RunnableConfig | None = None,
+) -> list[Recalled]:
+    """Find what is remembered about a question. No model is asked.
+
+    Args:
+        question: In plain words.
+        namespace: Where to look; it may hold variables, filled in from `config`.
+        store: Any LangGraph `BaseStore`.
+        k: How many to return at most.
+        config: A RunnableConfig, for the variables of the namespace.
+
+    Returns:
+        The best matches, best first; empty when nothing matches.
+
+    Raises:
+        InputError: The question is empty, or k is less than 1.
+        ConfigurationError: A variable of the namespace is missing.
+
+    Example:
+        >>> from holdfast import open_store, recall
+        >>> store = open_store(":memory:")
+        >>> store.put(("memories", "nora"), "1", {"content": "Ines is allergic to peanuts"})
+        >>> recall("Who is allergic?", ("memories", "nora"), store=store)[0].text
+        'Ines is allergic to peanuts'
+        >>> store.close()
+    """
+    return run(_flow(question, namespace, store, k, config))
+
+
+async def arecall(
+    question: str,
+    namespace: tuple[str, ...] | str,
+    *,
+    store: BaseStore,
+    k: int = 5,
+    config: RunnableConfig | None = None,
+) -> list[Recalled]:
+    """Find what is remembered about a question, awaiting; see `recall`."""
+    return await arun(_flow(question, namespace, store, k, config))
+
+
+def _flow(
+    question: str,
+    namespace: tuple[str, ...] | str,
+    store: BaseStore,
+    k: int,
+    config: RunnableConfig | None,
+) -> Flow[list[Recalled]]:
+    if not isinstance(question, str) or not question.strip():
+        raise InputError(f"The question must be a text that is not empty, got {question!r}.")
+    if k < 1:
+        raise InputError(f"k must be at least 1, got {k!r}.")
+    labels = NamespaceTemplate(namespace)(config)
+    items = yield from find(store, labels, question, k)
+    return [_recalled(item) for item in items]
+
+
+def _recalled(item: SearchItem) -> Recalled:
+    kind, content = unwrap(item.value)
+    said = kind == MESSAGE_KIND
+    return Recalled(
+        text=str(content.get("text", "")) if said else value_text(item.value),
+        score=item.score or 0.0,
+        kind=kind,
+        key=item.key,
+        namespace=decode_namespace(item.namespace),
+        time=(said and content.get("time")) or item.updated_at.isoformat(),
+        speaker=(content.get("speaker") or content.get("role")) if said else None,
+        value=item.value,
+    )

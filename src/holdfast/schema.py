@@ -1,0 +1,309 @@
+"""What a memory may look like: every form of schema as one thing that validates and dumps."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import re
+import sys
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+import typing_extensions
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+
+from holdfast.errors import SchemaError
+from holdfast.memory import Failure
+from holdfast.portable import alternatives, portable, resolve
+
+RESERVED = ("PatchDoc", "RemoveDoc", "Done")
+"""Tool names that no schema may have."""
+
+_FORMS = "a pydantic model, a dataclass, a TypedDict, or a JSON Schema dict with a 'title'"
+
+
+class Invalid(Exception):  # noqa: N818 - internal: carries failures, is never shown
+    """Content does not fit its schema; `failures` says where and why."""
+
+    def __init__(self, failures: list[Failure]) -> None:
+        super().__init__("; ".join(map(str, failures)))
+        self.failures = failures
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Schema:
+    """One shape of memory, whatever form the user wrote it in.
+
+    Args:
+        kind: The name stored with each memory of this shape.
+        tool: The name of the insert tool; the kind, with what providers refuse replaced.
+        description: What the schema says of itself.
+        json_schema: The full JSON Schema, for reading values.
+        parameters: The portable one, for the tool.
+        type: The class of its instances; None where its contents are dicts.
+    """
+
+    kind: str
+    tool: str
+    description: str
+    json_schema: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    _check: Callable[[Mapping[str, Any]], Any]
+    _dump: Callable[[Any], dict[str, Any]]
+    type: type | None = None
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether a value is an instance of this schema's class."""
+        return self.type is not None and isinstance(value, self.type)
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The properties of the content."""
+        return cast("Mapping[str, Any]", self.json_schema.get("properties", {}))
+
+    def validate(self, data: Mapping[str, Any]) -> Any:
+        """Return the content as the schema's own type.
+
+        Values that hold JSON as a text, or a null where a field may be left out, are understood.
+
+        Raises:
+            Invalid: with every failure as `reason @ path`.
+        """
+        try:
+            return self._check(data)
+        except Invalid as first:
+            mended = mend(data, self.json_schema, self.json_schema)
+            if mended == data:
+                raise
+            try:
+                return self._check(mended)
+            except Invalid:
+                raise first from None
+
+    def dump(self, content: Any) -> dict[str, Any]:
+        """Return the content as JSON data."""
+        return self._dump(content)
+
+
+def as_schema(given: Any) -> Schema:
+    """Return the one form of a user's schema.
+
+    Raises:
+        SchemaError: It is none of the accepted forms, or cannot serve as a tool.
+
+    Example:
+        >>> from holdfast.memory import Memory
+        >>> as_schema(Memory).validate({"content": "likes tea"})
+        Memory(content='likes tea')
+    """
+    if isinstance(given, Schema):
+        return given
+    if isinstance(given, Mapping):
+        return _from_json_schema(given)
+    if isinstance(given, type) and issubclass(given, BaseModel):
+        return _from_model(given)
+    if typing_extensions.is_typeddict(given):
+        return _from_adapter(given, TypeAdapter(_readable_typed_dict(given)))
+    if isinstance(given, type) and dataclasses.is_dataclass(given):
+        return _from_adapter(given, TypeAdapter(given))
+    raise SchemaError(f"{given!r} cannot be the schema of a memory; use {_FORMS}.")
+
+
+def as_schemas(given: Iterable[Any]) -> tuple[Schema, ...]:
+    """Return the schemas of a manager; their names must differ.
+
+    Raises:
+        SchemaError: Two share a name, or one is no schema.
+    """
+    schemas = tuple(as_schema(one) for one in given)
+    for name in ("kind", "tool"):
+        names = [getattr(schema, name) for schema in schemas]
+        for twice in {n for n in names if names.count(n) > 1}:
+            raise SchemaError(f"Two schemas are named {twice!r}; give them different names.")
+    return schemas
+
+
+def mend(value: Any, schema: Any, root: Mapping[str, Any]) -> Any:
+    """Return a value with the usual slips of weak models mended where the schema tells how.
+
+    JSON in a text where no text is wanted is read; content blocks where a text is wanted are
+    joined; a null in a field that may be left out, but not be null, is left out.
+    """
+    forms = alternatives(schema, root)
+    kinds = {form.get("type") for form in forms}
+    if isinstance(value, str) and None not in kinds and "string" not in kinds:
+        with_json = read_json(value)
+        value = value if with_json is None else with_json
+    if isinstance(value, list) and kinds <= {"string", "null"} and (text := blocks_text(value)):
+        return text
+    if isinstance(value, Mapping) and (
+        form := next((f for f in forms if f.get("properties")), None)
+    ):
+        required = form.get("required", ())
+        properties = form["properties"]
+        return {
+            name: mend(inner, properties.get(name, {}), root)
+            for name, inner in value.items()
+            if inner is not None or name in required or _nullable(properties.get(name, {}), root)
+        }
+    items = next((form["items"] for form in forms if form.get("items")), None)
+    if isinstance(value, list) and items:
+        return [mend(inner, items, root) for inner in value]
+    return value
+
+
+def read_json(text: str) -> Any:
+    """Return what a text holds as JSON, double encoding and code fences undone; None if none."""
+    text = re.sub(r"^\s*```(?:json)?\s*|\s*```\s*$", "", text)
+    try:
+        value = json.loads(text, strict=False)
+    except ValueError:
+        return None
+    return read_json(value) if isinstance(value, str) and value != text else value
+
+
+def blocks_text(blocks: list[Any]) -> str | None:
+    """Return the text of a list of text blocks, or None when it is something else."""
+    texts = [block.get("text") for block in blocks if isinstance(block, Mapping)]
+    if texts and len(texts) == len(blocks) and all(isinstance(text, str) for text in texts):
+        return "".join(cast("list[str]", texts))
+    return None
+
+
+def _nullable(schema: Any, root: Mapping[str, Any]) -> bool:
+    return any(form.get("type") in ("null", None) for form in alternatives(schema, root))
+
+
+def _tool_name(kind: str) -> str:
+    name = re.sub(r"[^a-zA-Z0-9_-]+", "_", kind).strip("_")[:64]
+    if not name or name in RESERVED:
+        raise SchemaError(
+            f"A schema cannot be named {kind!r}: providers take letters, digits, '_' and '-', and "
+            f"{', '.join(RESERVED)} are taken. Rename it (a JSON Schema by its 'title')."
+        )
+    return name
+
+
+def _described(given: Any) -> str:
+    """Return the docstring that the user wrote on the schema; not the one that Python made."""
+    doc = given.__dict__.get("__doc__") or ""
+    return "" if doc.startswith(f"{given.__name__}(") else " ".join(doc.split())
+
+
+def _from_model(model: type[BaseModel]) -> Schema:
+    json_schema = _json_schema(model.__name__, model.model_json_schema)
+
+    def check(data: Mapping[str, Any]) -> Any:
+        try:
+            return model.model_validate(data, by_alias=True, by_name=True)
+        except ValidationError as error:
+            raise _invalid(error) from None
+
+    def dump(content: Any) -> dict[str, Any]:
+        return cast("BaseModel", content).model_dump(mode="json")
+
+    return _build(model.__name__, _described(model), json_schema, check, dump, model)
+
+
+def _from_adapter(given: Any, adapter: TypeAdapter[Any]) -> Schema:
+    json_schema = _json_schema(given.__name__, adapter.json_schema)
+
+    def check(data: Mapping[str, Any]) -> Any:
+        try:
+            return adapter.validate_python(data)
+        except ValidationError as error:
+            raise _invalid(error) from None
+
+    def dump(content: Any) -> dict[str, Any]:
+        return cast("dict[str, Any]", adapter.dump_python(content, mode="json"))
+
+    own = given if dataclasses.is_dataclass(given) else None
+    return _build(given.__name__, _described(given), json_schema, check, dump, own)
+
+
+def _from_json_schema(given: Mapping[str, Any]) -> Schema:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError as Malformed
+
+    title = given.get("title")
+    if not isinstance(title, str) or given.get("type", "object") != "object":
+        raise SchemaError(
+            f"A JSON Schema must have 'type': 'object' and a 'title', which names the memory; got "
+            f"title={title!r}, type={given.get('type')!r}."
+        )
+    try:
+        Draft202012Validator.check_schema(given)
+    except Malformed as error:
+        raise SchemaError(f"JSON Schema {title!r} is malformed: {error.message}.") from None
+    validator = Draft202012Validator(given)
+
+    def check(data: Mapping[str, Any]) -> Any:
+        failures = [
+            Failure(error.message, "/".join(map(str, error.absolute_path)))
+            for error in validator.iter_errors(data)
+        ]
+        if failures:
+            raise Invalid(failures)
+        return dict(data)
+
+    return _build(title, given.get("description", ""), given, check, dict)
+
+
+def _json_schema(name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return make()
+    except PydanticUserError as error:
+        raise SchemaError(f"Schema {name!r} has no JSON Schema: {error.message}") from error
+
+
+def _build(
+    kind: str,
+    description: str,
+    json_schema: Mapping[str, Any],
+    check: Callable[[Mapping[str, Any]], Any],
+    dump: Callable[[Any], dict[str, Any]],
+    own: type | None = None,
+) -> Schema:
+    return Schema(
+        kind=kind,
+        tool=_tool_name(kind),
+        description=description or f"Record one {kind}.",
+        json_schema=resolve(json_schema, json_schema),
+        parameters=portable({**json_schema, "description": None}),
+        _check=check,
+        _dump=dump,
+        type=own,
+    )
+
+
+def _invalid(error: ValidationError) -> Invalid:
+    return Invalid(
+        [
+            Failure(detail["msg"], "/".join(map(str, detail["loc"])))
+            for detail in error.errors(include_url=False, include_input=False)
+        ]
+    )
+
+
+@functools.cache
+def _readable_typed_dict(given: Any) -> Any:
+    """Return a TypedDict that pydantic reads; before 3.12 it takes typing_extensions' only."""
+    if sys.version_info >= (3, 12) or not typing.is_typeddict(given):
+        return given
+    hints = typing.get_type_hints(given, include_extras=True)
+    readable = {
+        name: (
+            hint
+            if typing.get_origin(hint) in (typing.Required, typing.NotRequired)
+            else typing.Required[hint]  # type: ignore[valid-type]
+            if name in given.__required_keys__
+            else typing.NotRequired[hint]  # type: ignore[valid-type]
+        )
+        for name, hint in hints.items()
+    }
+    made = typing_extensions.TypedDict(given.__name__, readable)  # type: ignore[operator]
+    made.__doc__ = given.__doc__
+    return made

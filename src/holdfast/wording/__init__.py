@@ -1,0 +1,62 @@
+"""Every text that a model reads: files in this folder, and conversations rendered as text."""
+
+from __future__ import annotations
+
+import functools
+import json
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from holdfast.errors import WordingError
+from holdfast.wording.conversation import read_messages, render_known, render_messages
+
+__all__ = ["read_messages", "render_known", "render_messages", "text", "tool"]
+
+
+@functools.cache
+def _template(name: str) -> tuple[Template, frozenset[str]]:
+    file = files(__name__) / f"{name}.md"
+    if not file.is_file():
+        raise WordingError(f"There is no text {name!r} among the wordings.")
+    template = Template(file.read_text(encoding="utf-8").strip())
+    return template, frozenset(template.get_identifiers())
+
+
+def text(name: str, **variables: str) -> str:
+    """Return a text for a model, with its variables filled in.
+
+    Args:
+        name: The name of a `*.md` file of this folder.
+        variables: Exactly the `$variables` that occur in it; values are never expanded again.
+
+    Raises:
+        WordingError: There is no such text, or a variable is missing or unknown.
+
+    Example:
+        >>> text("repair", failures="- no path given @ path")[:4]
+        'Some'
+    """
+    template, wanted = _template(name)
+    if wanted != set(variables):
+        raise WordingError(
+            f"Text {name!r} takes the variables {sorted(wanted)}; got {sorted(variables)}."
+        )
+    return template.substitute(variables)
+
+
+@functools.cache
+def _tool(name: str) -> str:
+    file = files(__name__) / "tools" / f"{name}.json"
+    if not file.is_file():
+        raise WordingError(f"There is no tool {name!r} among the wordings.")
+    return file.read_text(encoding="utf-8")
+
+
+def tool(name: str) -> dict[str, Any]:
+    """Return what a model is told of a tool, from `tools/<name>.json`.
+
+    Raises:
+        WordingError: There is no such tool.
+    """
+    return dict(json.loads(_tool(name)))

@@ -1,0 +1,153 @@
+"""Conversations: read from any form that LangChain takes, and rendered as quoted text."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from holdfast.errors import InputError
+from holdfast.memory import Message
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
+_ROLES = {"human": "user", "ai": "assistant", "function": "tool", "developer": "system"}
+_TIMES = ("time", "timestamp", "created_at", "date")
+_OURS = re.compile(r"<(?=\s*/?\s*(?:conversation|message|call|known|memory)\b)", re.IGNORECASE)
+_NAMES = {"image_url": "image", "input_audio": "audio", "document": "file", "media": "file"}
+
+
+def read_messages(given: Any) -> list[Message]:
+    """Read messages in any form that LangChain takes, and OpenAI's dicts with a time.
+
+    Args:
+        given: A sequence of LangChain messages, dicts with `role` and `content`, or (role, text)
+            pairs. A dict may carry `time` (ISO 8601), `name` and `id`.
+
+    Returns:
+        The messages as values, in order.
+
+    Raises:
+        InputError: It is no sequence of messages; the error names the first bad one.
+
+    Example:
+        >>> read_messages([{"role": "user", "content": "hi", "time": "2026-01-02T10:00:00Z"}])
+        [Message(role='user', text='hi', speaker=None, time='2026-01-02T10:00:00Z', id=None, calls=())]
+    """
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise InputError(
+            f"'messages' must be a list of messages, got {type(given).__name__}: {_short(given)}"
+        )
+    return [_read(number, message) for number, message in enumerate(given)]
+
+
+def _read(number: int, given: Any) -> Message:
+    from langchain_core.messages import convert_to_messages
+
+    if isinstance(given, Mapping):
+        # A call of tools may come without any content; LangChain wants the key.
+        given = {"content": "", **given} if given.get("tool_calls") else dict(given)
+        if "role" in given and given["role"] in ("human", "ai"):
+            given["role"] = _ROLES[given["role"]]
+    try:
+        message = convert_to_messages([given])[0]
+    except (ValueError, TypeError, KeyError, NotImplementedError) as error:
+        raise InputError(
+            f"Message {number} cannot be read: {_short(given)}. Give a LangChain message, a dict "
+            f"with 'role' and 'content', or a (role, text) pair. ({str(error).splitlines()[0]})"
+        ) from error
+    role = getattr(message, "role", None) or message.type
+    return Message(
+        role=_ROLES.get(role, role),
+        text=_text(message.content),
+        speaker=message.name,
+        time=_time(message),
+        id=message.id,
+        calls=tuple(_calls(message)),
+    )
+
+
+def _calls(message: BaseMessage) -> Iterable[tuple[str, str]]:
+    for call in getattr(message, "tool_calls", ()):
+        yield call["name"], json.dumps(call["args"], ensure_ascii=False, default=str)
+
+
+def _time(message: BaseMessage) -> str | None:
+    for place in (message.additional_kwargs, message.response_metadata):
+        for name in _TIMES:
+            value = place.get(name)
+            if isinstance(value, str) and value:
+                return value
+            if value is not None and hasattr(value, "isoformat"):
+                return str(value.isoformat())
+    return None
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, Sequence) else [content]
+    return "\n".join(filter(None, (_block(block) for block in blocks)))
+
+
+def _block(block: Any) -> str:
+    """Return a block's words; what is not text is named, since its bytes say nothing here."""
+    if isinstance(block, str):
+        return block
+    if not isinstance(block, Mapping):
+        return ""
+    kind = str(block.get("type", "text"))
+    if isinstance(block.get("text"), str):
+        return str(block["text"])
+    if kind in ("tool_use", "tool_call", "reasoning", "thinking", "redacted_thinking"):
+        return ""  # calls are told beside the text; thoughts were never said
+    name = block.get("filename") or block.get("name") or block.get("title")
+    return f"[{_NAMES.get(kind, kind)}{f': {name}' if isinstance(name, str) else ''}]"
+
+
+def render_messages(messages: Iterable[Message]) -> str:
+    """Render a conversation as quoted data; nothing said in it can close its own quotes.
+
+    Example:
+        >>> print(render_messages([Message("user", "hi </message>", speaker="Nora")]))
+        <message role="user" name="Nora">hi &lt;/message></message>
+    """
+    return "\n".join(_rendered(message) for message in messages)
+
+
+def _rendered(message: Message) -> str:
+    given = {"role": message.role, "name": message.speaker, "time": message.time}
+    head = "".join(f' {k}="{html.escape(" ".join(v.split()))}"' for k, v in given.items() if v)
+    calls = [f'<call tool="{html.escape(name)}">{_safe(args)}</call>' for name, args in message.calls]
+    body = "\n".join(filter(None, [_safe(message.text), *calls]))
+    return f"<message{head}>{body}</message>"
+
+
+def render_known(known: Iterable[tuple[str, str, Any, str | None]]) -> str:
+    """Render memories, each as (short id, kind, content, date), as quoted data.
+
+    Example:
+        >>> render_known([("m1", "Memory", {"content": "likes tea"}, "2026-01-02")])
+        '<memory id="m1" kind="Memory" date="2026-01-02">{"content": "likes tea"}</memory>'
+    """
+    return "\n".join(
+        _memory_line(alias, kind, content, date) for alias, kind, content, date in known
+    )
+
+
+def _memory_line(alias: str, kind: str, content: Any, date: str | None) -> str:
+    dated = f' date="{html.escape(date)}"' if date else ""
+    body = _safe(json.dumps(content, ensure_ascii=False, default=str))
+    return f'<memory id="{alias}" kind="{html.escape(kind)}"{dated}>{body}</memory>'
+
+
+def _safe(said: str) -> str:
+    return _OURS.sub("&lt;", said)
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 120 else f"{shown[:117]}..."
