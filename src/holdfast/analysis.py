@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 import snowballstemmer
@@ -20,15 +21,7 @@ _WORD = re.compile(r"[^\W_]+(?:[._][^\W_]+)*(?:'[a-z]+)?")
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+")
 
 STOP_WORDS = frozenset(
-    """
-    a about after again all also am an and any are as at be because been before being both but by
-    can could did do does doing done down each few for from get go got had has have having he her
-    here hers him his how i if in into is it its just like many may me might more most much must my
-    no nor not now of off on once one only or other our out over own said same say shall she should
-    so some such than that the their them then there these they this those through to too under
-    until up us very was we were what when where which while who whom whose why will with would yes
-    you your yours
-    """.split()
+    (files("holdfast") / "tables" / "english_stop_words.txt").read_text(encoding="utf-8").split()
 )
 """Words that say nothing of what a question is about; left out of questions, kept in texts."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar, cast
 
+from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.store.base import BaseStore, Op, PutOp
@@ -160,9 +161,7 @@ class FlowRunnable(Runnable[Input, Output], Generic[Input, Output]):
     def flow(self, input: Input, config: RunnableConfig) -> Flow[Output]:
         """Return the work for one input as a flow."""
 
-    def invoke(
-        self, input: Input, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Output:
+    def invoke(self, input: Input, config: RunnableConfig | None = None, **kwargs: Any) -> Output:
         """Run for one input, blocking; inside a graph the config may be left out."""
         return self._call_with_config(self._run, input, current_config(config), **kwargs)
 
@@ -172,8 +171,12 @@ class FlowRunnable(Runnable[Input, Output], Generic[Input, Output]):
         """Run for one input, awaiting; inside a graph the config may be left out."""
         return await self._acall_with_config(self._arun, input, current_config(config), **kwargs)
 
-    def _run(self, input: Input, config: RunnableConfig) -> Output:
+    def _run(
+        self, input: Input, run_manager: CallbackManagerForChainRun, config: RunnableConfig
+    ) -> Output:
         return run(self.flow(input, config), config)
 
-    async def _arun(self, input: Input, config: RunnableConfig) -> Output:
+    async def _arun(
+        self, input: Input, run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig
+    ) -> Output:
         return await arun(self.flow(input, config), config)

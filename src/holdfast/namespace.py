@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import ConfigurationError
@@ -113,7 +114,7 @@ def current_runtime(config: RunnableConfig) -> Any:
     if not any(key.startswith("__") for key in config.get("configurable", {})):
         return None
     with set_config_context(config) as context:
-        return context.run(get_runtime)
+        return context.run(partial(get_runtime, None))
 
 
 def _fields(context: Any) -> Mapping[str, Any]:

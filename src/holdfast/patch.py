@@ -17,8 +17,8 @@ from jsonpatch import JsonPatch, JsonPatchException
 from jsonpointer import JsonPointer, JsonPointerException
 
 from holdfast.memory import Failure
-from holdfast.schema import Schema, blocks_text, read_json
 from holdfast.portable import alternatives
+from holdfast.schema import Schema, blocks_text, read_json
 
 OPERATIONS = ("add", "replace", "remove")
 
@@ -180,7 +180,7 @@ def _typed(document: Mapping[str, Any], edit: Edit, schema: Schema | None) -> An
     kinds = _kinds_at(schema, edit.path)
     if isinstance(value, list) and kinds and kinds <= {"string", "null"}:
         return blocks_text(value) or value
-    if not isinstance(value, str) or "string" in kinds and kinds <= {"string"}:
+    if not isinstance(value, str) or ("string" in kinds and kinds <= {"string"}):
         return value
     if kinds and "string" not in kinds:
         return _json_or_text(value)
@@ -189,7 +189,7 @@ def _typed(document: Mapping[str, Any], edit: Edit, schema: Schema | None) -> An
     if "null" in kinds and value.strip() == "null":
         return None
     now = JsonPointer(edit.path).resolve(document, None) if _exists(document, edit.path) else None
-    if isinstance(now, str) or kinds <= {"string", "null"} and kinds:
+    if isinstance(now, str) or (kinds <= {"string", "null"} and kinds):
         return value
     return _json_or_text(value)
 

@@ -55,9 +55,7 @@ def alternatives(schema: Mapping[str, Any], root: Mapping[str, Any]) -> list[dic
     for union in ("anyOf", "oneOf"):
         if union in schema:
             rest = {k: v for k, v in schema.items() if k not in (union, "default")}
-            return [
-                {**rest, **form} for part in schema[union] for form in alternatives(part, root)
-            ]
+            return [{**rest, **form} for part in schema[union] for form in alternatives(part, root)]
     if isinstance(schema.get("type"), list):
         return [{**schema, "type": name} for name in schema["type"]]
     return [schema]

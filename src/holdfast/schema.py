@@ -25,7 +25,7 @@ RESERVED = ("PatchDoc", "RemoveDoc", "Done")
 _FORMS = "a pydantic model, a dataclass, a TypedDict, or a JSON Schema dict with a 'title'"
 
 
-class Invalid(Exception):  # noqa: N818 - internal: carries failures, is never shown
+class Invalid(Exception):
     """Content does not fit its schema; `failures` says where and why."""
 
     def __init__(self, failures: list[Failure]) -> None:
@@ -220,7 +220,7 @@ def _from_adapter(given: Any, adapter: TypeAdapter[Any]) -> Schema:
     def dump(content: Any) -> dict[str, Any]:
         return cast("dict[str, Any]", adapter.dump_python(content, mode="json"))
 
-    own = given if dataclasses.is_dataclass(given) else None
+    own = cast("type | None", given if dataclasses.is_dataclass(given) else None)
     return _build(given.__name__, _described(given), json_schema, check, dump, own)
 
 
@@ -298,12 +298,13 @@ def _readable_typed_dict(given: Any) -> Any:
         name: (
             hint
             if typing.get_origin(hint) in (typing.Required, typing.NotRequired)
-            else typing.Required[hint]  # type: ignore[valid-type]
+            else typing.Required[hint]
             if name in given.__required_keys__
-            else typing.NotRequired[hint]  # type: ignore[valid-type]
+            else typing.NotRequired[hint]
         )
         for name, hint in hints.items()
     }
-    made = typing_extensions.TypedDict(given.__name__, readable)  # type: ignore[operator]
+    make: Any = typing_extensions.TypedDict
+    made = make(given.__name__, readable)
     made.__doc__ = given.__doc__
     return made

@@ -86,7 +86,9 @@ def _with_ids(message: BaseMessage) -> BaseMessage:
     return message.model_copy(
         update={
             "tool_calls": [{**call, "id": next(ids)} for call in message.tool_calls],
-            "invalid_tool_calls": [{**call, "id": next(ids)} for call in message.invalid_tool_calls],
+            "invalid_tool_calls": [
+                {**call, "id": next(ids)} for call in message.invalid_tool_calls
+            ],
         }
     )
 

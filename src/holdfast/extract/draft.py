@@ -152,9 +152,7 @@ class Draft:
 
     # One answer of the model
 
-    def apply(
-        self, calls: Sequence[Call], allowed: Allowed, unread: str = ""
-    ) -> list[Outcome]:
+    def apply(self, calls: Sequence[Call], allowed: Allowed, unread: str = "") -> list[Outcome]:
         """Do what the calls of one answer ask for, in order; return what became of each.
 
         All edits of one memory in one answer count together: the result is validated once, and

@@ -59,9 +59,7 @@ class Extractor:
         self._system = wording.text("extract_system", instructions=instructions.strip())
         self._offers: dict[tuple[str, ...], _Offer] = {}
 
-    def flow(
-        self, draft: Draft, messages: Iterable[Message], max_steps: int = 1
-    ) -> Flow[Usage]:
+    def flow(self, draft: Draft, messages: Iterable[Message], max_steps: int = 1) -> Flow[Usage]:
         """Let the model change the draft, by what was said; return what that cost.
 
         Args:

@@ -28,11 +28,14 @@ def resolve_model(model: Any) -> BaseChatModel:
     if hasattr(model, "invoke") and hasattr(model, "bind_tools"):
         return model  # type: ignore[no-any-return]  # a configurable model, or a wrapper of one
     raise ConfigurationError(
-        f"model must be a name such as 'openai:gpt-5-mini' or a LangChain chat model; got {model!r}."
+        "model must be a name such as 'openai:gpt-5-mini' or a LangChain chat model; "
+        f"got {model!r}."
     )
 
 
-def bind(model: BaseChatModel, tools: Sequence[dict[str, Any]]) -> Runnable[Any, BaseMessage] | None:
+def bind(
+    model: BaseChatModel, tools: Sequence[dict[str, Any]]
+) -> Runnable[Any, BaseMessage] | None:
     """Return the model with tools bound, nothing forced; None when it cannot take tools."""
     try:
         return model.bind_tools(tools)

@@ -63,9 +63,7 @@ class DirectAccess(FlowRunnable[Any, list[dict[str, Any]]]):
         """Return one memory, awaiting; see `get`."""
         return await arun(self._get(key, refresh_ttl, current_config(config)))
 
-    def _get(
-        self, key: str, refresh_ttl: bool | None, config: RunnableConfig
-    ) -> Flow[Item | None]:
+    def _get(self, key: str, refresh_ttl: bool | None, config: RunnableConfig) -> Flow[Item | None]:
         store, namespace = self.store_for(config), self.namespace(config)
         item = yield StoreCall(store, "get", (namespace, key), {"refresh_ttl": refresh_ttl})
         if item is not None:

@@ -86,7 +86,7 @@ def look_up(
     limit: int,
     queries: list[str] | None,
     profiles: Sequence[Schema] | None,
-) -> Flow[list[Item]]:
+) -> Flow[Sequence[Item]]:
     """Return what is known: by the words of the conversation, filled up with the newest.
 
     Args:
@@ -102,8 +102,7 @@ def look_up(
     if queries:
         return (yield from _by_queries(store, namespace, queries, limit))
     words = bounded_query(messages)
-    found = yield from find(store, namespace, words, limit, wanted=_is_memory, fill=True)
-    return list(found)
+    return (yield from find(store, namespace, words, limit, wanted=_is_memory, fill=True))
 
 
 def _is_memory(item: SearchItem) -> bool:
@@ -112,7 +111,7 @@ def _is_memory(item: SearchItem) -> bool:
 
 def _by_queries(
     store: BaseStore, namespace: tuple[str, ...], queries: list[str], limit: int
-) -> Flow[list[Item]]:
+) -> Flow[Sequence[Item]]:
     best: dict[tuple[tuple[str, ...], str], SearchItem] = {}
     for query in queries:
         for item in (yield from find(store, namespace, query, limit, wanted=_is_memory)):

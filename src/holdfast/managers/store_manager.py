@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -158,6 +159,20 @@ class MemoryStoreManager(DirectAccess):
                 "it inside a graph that was compiled with a store."
             )
         return store  # type: ignore[no-any-return]
+
+    def using(self, store: BaseStore) -> MemoryStoreManager:
+        """Return this manager on another store.
+
+        Example:
+            >>> from holdfast import create_memory_store_manager, open_store
+            >>> with open_store(":memory:") as store:
+            ...     manager = create_memory_store_manager(None, namespace="notes").using(store)
+            ...     len(manager.invoke({"messages": [("user", "The key is under the mat.")]}))
+            1
+        """
+        twin = copy.copy(self)
+        twin._store = store
+        return twin
 
     @property
     def store(self) -> BaseStore:

@@ -134,6 +134,4 @@ def by_words(query: str, items: list[SearchItem]) -> list[SearchItem]:
 
 
 def _with_score(item: SearchItem, score: float) -> SearchItem:
-    return SearchItem(
-        item.namespace, item.key, item.value, item.created_at, item.updated_at, score
-    )
+    return SearchItem(item.namespace, item.key, item.value, item.created_at, item.updated_at, score)

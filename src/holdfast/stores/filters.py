@@ -106,7 +106,7 @@ def _time(text: str) -> datetime | None:
 
 _GROUPS: dict[str, Callable[[Any], bool]] = {"$and": all, "$or": any}
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "$eq": lambda found, operand: _meets(found, operand),
+    "$eq": _meets,
     "$ne": lambda found, operand: not _meets(found, operand),
     "$gt": _ordered(lambda a, b: a > b),
     "$gte": _ordered(lambda a, b: a >= b),

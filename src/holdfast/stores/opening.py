@@ -37,7 +37,7 @@ def open_store(url: str | Path = "memory.db", *, busy_timeout: float = 10.0) -> 
     elif address.startswith("sqlite:///"):
         path = unquote(address.removeprefix("sqlite:///"))
     else:
-        scheme = address.split("://")[0]
+        scheme = address.split("://", maxsplit=1)[0]
         raise ConfigurationError(
             f"No store is known for {scheme!r} addresses; this version opens {_FORMS}."
         )

@@ -76,7 +76,8 @@ class ScriptedModel(BaseChatModel):
     def __init__(
         self, script: Sequence[Reply] | Callable[[Request], Reply] = (), **kwargs: Any
     ) -> None:
-        super().__init__(script=script if callable(script) else list(script), **kwargs)
+        given: dict[str, Any] = {"script": script if callable(script) else list(script), **kwargs}
+        super().__init__(**given)
 
     @property
     def requests(self) -> list[Request]:

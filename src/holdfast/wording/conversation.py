@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import InputError
@@ -34,8 +35,9 @@ def read_messages(given: Any) -> list[Message]:
         InputError: It is no sequence of messages; the error names the first bad one.
 
     Example:
-        >>> read_messages([{"role": "user", "content": "hi", "time": "2026-01-02T10:00:00Z"}])
-        [Message(role='user', text='hi', speaker=None, time='2026-01-02T10:00:00Z', id=None, calls=())]
+        >>> (message,) = read_messages([{"role": "user", "content": "hi", "time": "2026-01-02"}])
+        >>> message.role, message.text, message.time
+        ('user', 'hi', '2026-01-02')
     """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise InputError(
@@ -81,8 +83,8 @@ def _time(message: BaseMessage) -> str | None:
             value = place.get(name)
             if isinstance(value, str) and value:
                 return value
-            if value is not None and hasattr(value, "isoformat"):
-                return str(value.isoformat())
+            if isinstance(value, date):
+                return value.isoformat()
     return None
 
 
@@ -121,7 +123,9 @@ def render_messages(messages: Iterable[Message]) -> str:
 def _rendered(message: Message) -> str:
     given = {"role": message.role, "name": message.speaker, "time": message.time}
     head = "".join(f' {k}="{html.escape(" ".join(v.split()))}"' for k, v in given.items() if v)
-    calls = [f'<call tool="{html.escape(name)}">{_safe(args)}</call>' for name, args in message.calls]
+    calls = [
+        f'<call tool="{html.escape(tool)}">{_safe(args)}</call>' for tool, args in message.calls
+    ]
     body = "\n".join(filter(None, [_safe(message.text), *calls]))
     return f"<message{head}>{body}</message>"
 

@@ -1,0 +1,60 @@
+"""What the commands show: tables on a terminal, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+T = TypeVar("T")
+
+LONG = 50
+"""From how many steps on a progress bar is worth its line."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def console(*, to_errors: bool = False) -> Console:
+    """Return the console to print on."""
+    return Console(stderr=to_errors, highlight=False, soft_wrap=False)
+
+
+def plain(text: str) -> Text:
+    """Return a text as it is: no markup, and no codes that would command the terminal."""
+    return Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows below headings; the last column takes the room that is left."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings[:-1]:
+        table.add_column(heading, no_wrap=True)
+    table.add_column(headings[-1], ratio=1, overflow="fold")
+    for row in rows:
+        table.add_row(*(plain(cell) for cell in row))
+    console().print(table)
+
+
+def tracked(title: str) -> Callable[[Sequence[T]], Iterable[T]]:
+    """Return a wrapper that shows a progress bar while a long sequence is gone through."""
+
+    def track(steps: Sequence[T]) -> Iterable[T]:
+        if len(steps) < LONG:
+            yield from steps
+            return
+        columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console(to_errors=True), transient=True) as progress:
+            yield from progress.track(steps, total=len(steps))
+
+    return track
