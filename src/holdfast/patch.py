@@ -107,7 +107,7 @@ def _read_edit(
     if op not in OPERATIONS:
         return None, Failure(f"op {op!r} is none of {', '.join(OPERATIONS)}", f"{where}op")
     whole = _document(patch.get("value"))
-    if path in (None, "", "/") and whole:
+    if path in (None, "") and whole:
         return Edit("merge" if path is None else op, "", whole), None
     if not isinstance(path, str) or not path:
         return None, Failure("no path given", f"{where}path")
@@ -132,7 +132,7 @@ def apply_edits(
 
     Example:
         >>> apply_edits({"n": 1}, [Edit("replace", "/n", 2), Edit("remove", "/x")], None)
-        ({'n': 2}, [Failure(reason="cannot remove: nothing is there", path='/x')])
+        ({'n': 2}, [Failure(reason='cannot remove: nothing is there', path='/x')])
     """
     changed = copy.deepcopy(dict(document))
     failures: list[Failure] = []
@@ -152,6 +152,8 @@ def _apply(document: dict[str, Any], edit: Edit, schema: Schema | None) -> dict[
     if edit.op == "merge":
         return {**document, **edit.value}
     op, value = edit.op, copy.deepcopy(edit.value)
+    if edit.path == "/" and schema and "" not in schema.fields and (whole := _document(value)):
+        return whole  # by RFC 6901 that is the field ""; where there is none, the root is meant
     if not edit.path:
         if op == "remove" or not isinstance(value, Mapping):
             raise _Unfit("a whole document can only be replaced by an object")

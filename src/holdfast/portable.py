@@ -75,11 +75,11 @@ def portable(schema: Mapping[str, Any]) -> dict[str, Any]:
         ...     "age": {"anyOf": [{"type": "integer"}, {"type": "null"}]}}})
         {'type': 'object', 'properties': {'age': {'type': 'integer'}}}
     """
-    return _object(resolve(schema, schema), schema, ())
+    return _object(resolve(schema, schema), schema, frozenset())
 
 
 def _object(
-    schema: Mapping[str, Any], root: Mapping[str, Any], above: tuple[str, ...]
+    schema: Mapping[str, Any], root: Mapping[str, Any], above: frozenset[str]
 ) -> dict[str, Any]:
     properties = {
         name: _value(inner, root, above) for name, inner in schema.get("properties", {}).items()
@@ -94,30 +94,29 @@ def _object(
     return plain
 
 
-def _value(schema: Any, root: Mapping[str, Any], above: tuple[str, ...]) -> dict[str, Any]:
+def _value(schema: Any, root: Mapping[str, Any], above: frozenset[str]) -> dict[str, Any]:
     """Return the plain form of one property; `above` holds the references being opened."""
     described = resolve(schema, root).get("description")
-    ref = schema.get("$ref") if isinstance(schema, Mapping) else None
     forms = [form for form in alternatives(schema, root) if form.get("type") != "null"]
-    names = {name for name in (ref, *_refs(schema)) if name}
-    if len(forms) != 1 or names & set(above):
+    names = _refs(schema)
+    if len(forms) != 1 or names & above:
         return _as_json(schema, root, described)
-    plain = _form(forms[0], root, (*above, *names))
+    plain = _form(forms[0], root, above | names)
     if described and "description" not in plain:
         plain["description"] = described
     return plain
 
 
-def _refs(schema: Any) -> list[str]:
-    """Return the references that a union names directly."""
+def _refs(schema: Any) -> frozenset[str]:
+    """Return the references that a schema names directly, itself or in a union."""
     if not isinstance(schema, Mapping):
-        return []
-    parts = [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())]
-    return [part["$ref"] for part in parts if isinstance(part, Mapping) and "$ref" in part]
+        return frozenset()
+    parts = [schema, *(part for u in ("anyOf", "oneOf", "allOf") for part in schema.get(u, ()))]
+    return frozenset(part["$ref"] for part in parts if isinstance(part, Mapping) and "$ref" in part)
 
 
 def _form(
-    form: Mapping[str, Any], root: Mapping[str, Any], above: tuple[str, ...]
+    form: Mapping[str, Any], root: Mapping[str, Any], above: frozenset[str]
 ) -> dict[str, Any]:
     options = form.get("enum", [form["const"]] if "const" in form else None)
     kind = form.get("type") or _type_of(options)
@@ -157,19 +156,18 @@ def _described(plain: dict[str, Any], form: Mapping[str, Any]) -> dict[str, Any]
 
 def _as_json(schema: Any, root: Mapping[str, Any], described: str | None) -> dict[str, Any]:
     """Return a text property that is to hold JSON of the given shape."""
-    shape = _compact(schema, root, ())
+    shape = _compact(schema, root, frozenset())
     lead = f"{described} " if described else ""
     wanted = f"JSON like {json.dumps(shape, ensure_ascii=False)}" if shape else "JSON"
     return {"type": "string", "description": f"{lead}({wanted})"}
 
 
-def _compact(schema: Any, root: Mapping[str, Any], above: tuple[str, ...]) -> Any:
+def _compact(schema: Any, root: Mapping[str, Any], above: frozenset[str]) -> Any:
     """Return a short picture of a shape: type names where the values will stand."""
-    if isinstance(schema, Mapping) and schema.get("$ref") in above:
+    refs = _refs(schema)
+    if refs & above:
         return "..."
-    deeper = (*above, *_refs(schema))
-    if isinstance(schema, Mapping) and "$ref" in schema:
-        deeper = (*deeper, schema["$ref"])
+    deeper = above | refs
     pictures: list[Any] = []
     for form in alternatives(schema, root):
         if form.get("properties"):

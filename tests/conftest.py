@@ -1,0 +1,30 @@
+"""What all tests share: no network, no keys, no settings of the person who runs them."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+GUARD = str(HERE / "guard")
+
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    part for part in (GUARD, os.environ.get("PYTHONPATH")) if part
+)
+os.environ["LANGSMITH_TRACING"] = "false"
+for name in list(os.environ):
+    if name.startswith(("HOLDFAST_", "OPENAI_", "ANTHROPIC_", "LANGCHAIN_")):
+        del os.environ[name]
+
+sys.path.insert(0, GUARD)
+sys.modules.pop("sitecustomize", None)
+import sitecustomize  # noqa: E402, F401 - installs the guard in this process
+
+
+@pytest.fixture
+def store():
+    from holdfast import open_store
+
+    with open_store(":memory:") as opened:
+        yield opened
