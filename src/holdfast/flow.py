@@ -141,14 +141,11 @@ async def _to_the_end(commit: Coroutine[Any, Any, Any]) -> Any:
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.shield(task)
+            await asyncio.wait({task})
         except asyncio.CancelledError as error:
-            if task.cancelled():
-                raise
             cancelled = error
     if cancelled is not None:
-        task.exception()  # the caller is gone; what it could not wait for is not raised twice
-        raise cancelled
+        raise cancelled from (None if task.cancelled() else task.exception())
     return task.result()
 
 

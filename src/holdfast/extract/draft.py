@@ -47,7 +47,7 @@ class Known:
     date: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Doc:
     """One memory while it is being worked on; `now` is None once it is removed."""
 
@@ -68,7 +68,7 @@ class Doc:
         return self.before is None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Outcome:
     """What became of one call: the memory it was about, and why it failed, if it did."""
 
@@ -166,9 +166,8 @@ class Draft:
             shown = unread if len(unread) <= 200 else f"{unread[:197]}..."
             outcomes.append(Outcome("", failures=[Failure("no JSON list of calls", shown)]))
         for outcome in outcomes:
-            corrected = next((f for f in self._rejected if outcome.corrects(f)), None)
-            if corrected is not None:
-                self._rejected.remove(corrected)
+            corrected = sorted(filter(outcome.corrects, self._rejected), key=_is_vague)[:1]
+            self._rejected = [failed for failed in self._rejected if failed not in corrected]
         self._rejected += [outcome for outcome in outcomes if outcome.failures]
         return outcomes
 
@@ -295,6 +294,10 @@ class Draft:
     def rejected(self) -> list[Outcome]:
         """What failed and was not corrected since."""
         return list(self._rejected)
+
+
+def _is_vague(failed: Outcome) -> bool:
+    return failed.doc is None
 
 
 def _change(doc: Doc) -> Change | None:
