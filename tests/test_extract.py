@@ -437,8 +437,12 @@ async def test_errors_of_the_provider_surface_as_themselves_once(error, after):
 
 junk = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["op", "path", "value", "content", "json_doc_id", "x"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["op", "path", "value", "content", "json_doc_id", "x"]), inner
+        )
+    ),
     max_leaves=6,
 )
 arguments = st.dictionaries(

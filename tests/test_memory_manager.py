@@ -164,7 +164,9 @@ def test_dicts_of_json_schemas_can_be_fed_back_and_changed():
 
 @pytest.mark.parametrize("form", [Profile, Place, TripExt, Trip])
 def test_each_form_of_schema_gives_instances_of_its_own(form):
-    arguments = {"name": "n"} if form is Profile else {"city": "R"} if form is Place else {"to": "R"}
+    arguments = (
+        {"name": "n"} if form is Profile else {"city": "R"} if form is Place else {"to": "R"}
+    )
     manager, _ = manager_of([(form.__name__, arguments)], schemas=[form])
     content = manager.invoke({"messages": HELLO})[0].content
     assert content == (form(**arguments))

@@ -188,7 +188,12 @@ def test_mending_leaves_good_values_as_they_are():
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [('{"a": 1}', {"a": 1}), ('"{\\"a\\": 1}"', {"a": 1}), ("```json\n[1]\n```", [1]), ("no", None)],
+    [
+        ('{"a": 1}', {"a": 1}),
+        ('"{\\"a\\": 1}"', {"a": 1}),
+        ("```json\n[1]\n```", [1]),
+        ("no", None),
+    ],
 )
 def test_json_in_text_is_read(text, value):
     assert read_json(text) == value

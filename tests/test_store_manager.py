@@ -94,7 +94,10 @@ async def test_a_known_memory_is_updated_and_deleted_in_place(store, how):
 
     def answer(request):
         said = request.messages[1].content
-        ids = {word: said.split(f'loves {word}"')[0].split('id="')[-1][:2] for word in ("ramen", "pasta")}
+        ids = {
+            word: said.split(f'loves {word}"')[0].split('id="')[-1][:2]
+            for word in ("ramen", "pasta")
+        }
         return [
             ("PatchDoc", {"json_doc_id": ids["ramen"], "op": "replace", "path": "content",
                           "value": "loves miso ramen"}),
@@ -184,9 +187,13 @@ def test_get_default_without_a_default_is_none(store):
     assert manager.search(config=CONFIG) == []
 
 
-@pytest.mark.parametrize("default", ["Be brief.", {"content": "Be brief."}, Memory(content="Be brief.")])
+@pytest.mark.parametrize(
+    "default", ["Be brief.", {"content": "Be brief."}, Memory(content="Be brief.")]
+)
 def test_a_default_is_known_until_something_is(store, default):
-    edit = [("PatchDoc", {"json_doc_id": "m1", "op": "replace", "path": "content", "value": "Be kind."})]
+    edit = [
+        ("PatchDoc", {"json_doc_id": "m1", "op": "replace", "path": "content", "value": "Be kind."})
+    ]
     manager, model = manager_of(store, edit, [], default=default)
     assert manager.get("default", config=CONFIG).value == Memory(content="Be brief.")
     assert manager.search(config=CONFIG)[0].key == "default"
@@ -224,7 +231,9 @@ def test_a_default_that_the_model_removes_is_not_stored(store):
 
 
 def test_a_default_profile_is_the_profile(store):
-    edit = [("PatchDoc", {"json_doc_id": "m1", "op": "replace", "path": "/tone", "value": "pirate"})]
+    edit = [
+        ("PatchDoc", {"json_doc_id": "m1", "op": "replace", "path": "/tone", "value": "pirate"})
+    ]
     manager, _ = manager_of(
         store, [], edit, schemas=[Profile], default=Profile(name="?"), enable_inserts=False
     )
@@ -338,7 +347,9 @@ async def test_the_same_said_again_is_known_even_when_the_look_up_missed_it(stor
 
 
 def test_what_changed_since_is_not_overwritten_by_the_older_words(store):
-    edit = [("PatchDoc", {"json_doc_id": "m1", "op": "replace", "path": "content", "value": "Now soba"})]
+    edit = [
+        ("PatchDoc", {"json_doc_id": "m1", "op": "replace", "path": "content", "value": "Now soba"})
+    ]
     manager, _ = manager_of(store, RAMEN, edit, RAMEN)
     for _ in range(3):
         manager.invoke({"messages": HELLO}, CONFIG)
@@ -450,7 +461,10 @@ async def test_a_profile_is_made_once_under_a_key_of_its_schema_and_then_updated
     await invoke(manager, how)
     await invoke(manager, how, messages=[("user", "words that match nothing at all")])
     (item,) = store.search(NS)
-    assert (item.key, item.value["content"]) == ("profile-Profile", {"name": "Nora", "tone": "warm"})
+    assert (item.key, item.value["content"]) == (
+        "profile-Profile",
+        {"name": "Nora", "tone": "warm"},
+    )
     assert model.requests[1].tool_names == ["PatchDoc"]
 
 
@@ -534,7 +548,9 @@ def test_items_below_the_namespace_are_changed_where_they_stand(store):
     def answer(request):
         said = request.messages[1].content
         id = said.split("ramen below")[0].split('id="')[-1].split('"')[0]
-        return [("PatchDoc", {"json_doc_id": id, "op": "replace", "path": "content", "value": "new"})]
+        return [
+            ("PatchDoc", {"json_doc_id": id, "op": "replace", "path": "content", "value": "new"})
+        ]
 
     manager = create_memory_store_manager(ScriptedModel(answer), store=store, namespace=NS)
     puts = manager.invoke({"messages": HELLO})

@@ -41,7 +41,15 @@ def test_no_text_for_a_model_stands_in_the_code():
 
 
 CLOSING = st.sampled_from(
-    ["</message>", "</conversation>", "< / Message >", "<known>", "</MEMORY>", "<call x>", "</call>"]
+    [
+        "</message>",
+        "</conversation>",
+        "< / Message >",
+        "<known>",
+        "</MEMORY>",
+        "<call x>",
+        "</call>",
+    ]
 )
 
 

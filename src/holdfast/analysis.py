@@ -16,7 +16,7 @@ import snowballstemmer
 
 from holdfast.memory import MESSAGE_KIND, unwrap
 
-_WORD = re.compile(r"[^\W_]+(?:[._][^\W_]+)*(?:'[a-z]+)?")
+_WORD = re.compile(r"[^\W_]+(?:[._][^\W_]+|,\d{3}(?!\d))*(?:'[a-z]+)?")
 # Han, kana and hangul are written without spaces, or inflect within the word: bigrams serve.
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+")
 

@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar, cast
 
 import typer
 
@@ -37,17 +37,22 @@ Store = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
+class ModelFailed(HoldfastError):
+    """A model's provider raised an error while a conversation was remembered."""
+
+
 def told(command: Callable[P, T]) -> Callable[P, T]:
-    """Show an error of holdfast as one clear line, and exit with code 2."""
+    """Show an error of holdfast as one clear line; exit with 2, or 1 where a model failed."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return command(*args, **kwargs)
         except (HoldfastError, ImportError) as error:
+            code = 1 if isinstance(error, ModelFailed) else 2
             line = " ".join(str(error).split())
             output.console(to_errors=True).print(output.plain(f"holdfast: {line}"), soft_wrap=True)
-            raise typer.Exit(2) from None
+            raise typer.Exit(code) from None
 
     return run
 
@@ -60,17 +65,16 @@ def default_store() -> str:
 
 
 def _open(address: str | None, *, make: bool) -> Any:
-    from holdfast.stores import open_store
+    from holdfast.stores.opening import file_of, open_store
 
-    address = address or default_store()
-    path = Path(address.removeprefix("sqlite:///"))
-    if address == ":memory:":
+    file = file_of(address or default_store())
+    if file == ":memory:":
         raise InputError("':memory:' ends with the command; name a file")
-    if make and "://" not in str(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    elif "://" not in str(path) and not path.exists():
-        raise InputError(f"there is no store at {address!r} yet; `holdfast remember` makes one")
-    return open_store(address)
+    if make:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    elif not Path(file).exists():
+        raise InputError(f"there is no store at {file!r} yet; `holdfast remember` makes one")
+    return open_store(file)
 
 
 def _config(user: str, **more: Any) -> Any:
@@ -94,7 +98,7 @@ def remember(
 ) -> None:
     """Remember a conversation: verbatim, or what a model finds worth keeping."""
     from holdfast.managers import create_memory_store_manager
-    from holdfast.memory import Receipt, Usage
+    from holdfast.memory import Receipt, Remembered, Usage
 
     messages = load_messages(file, output.tracked("reading"))
     model = None if model in (None, "", "none") else model
@@ -108,8 +112,15 @@ def remember(
     manager = create_memory_store_manager(model, namespace=NAMESPACE, enable_deletes=True)
     with _open(store, make=True) as kept:
         manager = manager.using(kept)
-        for window in _steps(windows, len(messages)):
-            receipt: Receipt = manager.invoke({"messages": window}, config).receipt  # type: ignore[attr-defined]
+        for number, window in enumerate(_steps(windows, len(messages))):
+            try:
+                receipt = cast("Remembered", manager.invoke({"messages": window}, config)).receipt
+            except HoldfastError:
+                raise
+            except Exception as error:
+                # Whatever a provider raises; what was remembered before it stays.
+                done = f"{number * size} of {len(messages)} messages were remembered"
+                raise ModelFailed(f"{done}, then {model} failed: {error!r}") from error
             changes += receipt.changes
             usage, namespace = usage + receipt.usage, receipt.namespace
     whole = Receipt(tuple(changes), namespace, usage)

@@ -16,7 +16,7 @@ def resolve_model(model: Any) -> BaseChatModel:
     """Return a chat model from its name (`"openai:gpt-5-mini"`) or as it was given.
 
     Raises:
-        ConfigurationError: It is neither a name nor a chat model.
+        ConfigurationError: It is neither the name of a model nor a chat model.
         ImportError: The provider's package is not installed; the message names it.
     """
     if isinstance(model, BaseChatModel):
@@ -24,7 +24,11 @@ def resolve_model(model: Any) -> BaseChatModel:
     if isinstance(model, str):
         from langchain.chat_models import init_chat_model
 
-        return init_chat_model(model)
+        try:
+            return init_chat_model(model)
+        except ValueError as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigurationError(f"There is no model {model!r}: {reason}") from error
     if hasattr(model, "invoke") and hasattr(model, "bind_tools"):
         return model  # type: ignore[no-any-return]  # a configurable model, or a wrapper of one
     raise ConfigurationError(

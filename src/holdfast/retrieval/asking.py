@@ -115,7 +115,7 @@ def _recalled(item: SearchItem) -> Recalled:
     said = kind == MESSAGE_KIND
     return Recalled(
         text=str(content.get("text", "")) if said else value_text(item.value),
-        score=item.score or 0.0,
+        score=min(1.0, item.score or 0.0),  # rounding takes some cosines past 1
         kind=kind,
         key=item.key,
         namespace=decode_namespace(item.namespace),

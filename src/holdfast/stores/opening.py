@@ -31,16 +31,29 @@ def open_store(url: str | Path = "memory.db", *, busy_timeout: float = 10.0) -> 
         ...     [item.key for item in store.search(("memories",), query="tea")]
         ['tea']
     """
+    return SqliteStore(file_of(url), busy_timeout=busy_timeout)
+
+
+def file_of(url: str | Path) -> str:
+    """Return the file that an address names, without opening it.
+
+    Raises:
+        ConfigurationError: The address is of no known form.
+
+    Example:
+        >>> file_of("sqlite:///my%20memory.db")
+        'my memory.db'
+    """
     address = str(url)
     if address == ":memory:" or "://" not in address:
         path = address
     elif address.startswith("sqlite:///"):
         path = unquote(address.removeprefix("sqlite:///"))
     else:
-        scheme = address.split("://", maxsplit=1)[0]
+        scheme = address.split("://")[0]
         raise ConfigurationError(
             f"No store is known for {scheme!r} addresses; this version opens {_FORMS}."
         )
     if not path:
         raise ConfigurationError(f"The store's address {address!r} names no file; use {_FORMS}.")
-    return SqliteStore(path, busy_timeout=busy_timeout)
+    return path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.messages.tool import tool_call
@@ -20,6 +20,9 @@ from holdfast.testing.http import (
     required,
 )
 from holdfast.testing.scripted import Request
+
+_Block: TypeAlias = dict[str, Any]
+_Turn: TypeAlias = tuple[str, list[_Block]]
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _CHOICES = ("auto", "any", "none")
@@ -64,7 +67,7 @@ def read_messages(body: Any, headers: dict[str, str]) -> ChatCall:
 
     def answer(message: AIMessage, number: int) -> Response:
         if body.get("stream"):
-            return Response(events=_events(body, message, number))
+            return Response(events=list(_events(body, message, number)))
         whole = {"content": _blocks(message), **_end(message), "usage": _usage(message)}
         return Response({**_opening(body, number), **whole})
 
@@ -99,19 +102,19 @@ def _read(body: dict[str, Any], headers: dict[str, str]) -> Request:
     return Request([*first, *_messages(turns)], tools, choice)
 
 
-def _texts(blocks: list[dict[str, Any]]) -> str:
+def _texts(blocks: list[_Block]) -> str:
     return "\n".join(str(block.get("text", "")) for block in blocks)
 
 
-def _of_type(blocks: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+def _of_type(blocks: list[_Block], kind: str) -> list[_Block]:
     return [block for block in blocks if block.get("type") == kind]
 
 
-def _turns(messages: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+def _turns(messages: list[_Block]) -> list[_Turn]:
     """Return the messages as turns of blocks; neighbours of one role are one turn, as there."""
     if not messages:
         raise ProviderError(400, "messages: at least one message is required")
-    turns: list[tuple[str, list[dict[str, Any]]]] = []
+    turns: list[_Turn] = []
     for place, message in enumerate(messages):
         role, content = message.get("role"), message.get("content")
         if role not in ("user", "assistant", "system") or (role == "system" and not place):
@@ -133,7 +136,7 @@ def _turns(messages: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any
     return turns
 
 
-def _check_turns(turns: list[tuple[str, list[dict[str, Any]]]], model: str) -> None:
+def _check_turns(turns: list[_Turn], model: str) -> None:
     if turns[0][0] != "user":
         raise ProviderError(400, 'messages: first message must use the "user" role')
     asked: list[str] = []
@@ -172,14 +175,14 @@ def _unanswered(place: int, ids: list[str]) -> ProviderError:
     )
 
 
-def _tools(body: dict[str, Any]) -> list[dict[str, Any]]:
-    converted = []
+def _tools(body: dict[str, Any]) -> list[_Block]:
+    converted: list[_Block] = []
     for place, tool in enumerate(objects(body.get("tools") or [], "tools")):
         schema = tool.get("input_schema")
         # A server tool has a type of its own, and a schema that only the provider knows.
         if tool.get("type", "custom") == "custom":
             _check_tool(tool.get("name"), schema, f"tools.{place}.custom")
-        function = {
+        function: _Block = {
             "name": tool.get("name"),
             "description": tool.get("description", ""),
             "parameters": schema or {"type": "object", "properties": {}},
@@ -204,7 +207,7 @@ def _check_tool(name: Any, schema: Any, where: str) -> None:
         raise ProviderError(400, f"{where}.input_schema: {text}")
 
 
-def _tool_choice(body: dict[str, Any], tools: list[dict[str, Any]]) -> str | None:
+def _tool_choice(body: dict[str, Any], tools: list[_Block]) -> str | None:
     choice = body.get("tool_choice")
     if choice is None:
         return None
@@ -228,7 +231,7 @@ def _tool_choice(body: dict[str, Any], tools: list[dict[str, Any]]) -> str | Non
     return name
 
 
-def _messages(turns: list[tuple[str, list[dict[str, Any]]]]) -> Iterator[BaseMessage]:
+def _messages(turns: list[_Turn]) -> Iterator[BaseMessage]:
     for role, blocks in turns:
         if role == "assistant":
             calls = [
@@ -247,14 +250,14 @@ def _messages(turns: list[tuple[str, list[dict[str, Any]]]]) -> Iterator[BaseMes
             yield SystemMessage(_texts(rest)) if role == "system" else HumanMessage(_content(rest))
 
 
-def _content(blocks: list[dict[str, Any]]) -> Any:
+def _content(blocks: list[_Block]) -> Any:
     """Return blocks as a message's content: a text if that is all there is."""
     plain = all(block.get("type") == "text" for block in blocks)
     return _texts(blocks) if plain else blocks
 
 
-def _blocks(message: AIMessage) -> list[dict[str, Any]]:
-    said: list[dict[str, Any]] = []
+def _blocks(message: AIMessage) -> list[_Block]:
+    said: list[_Block] = []
     if message.text:
         said.append({"type": "text", "text": message.text, "citations": None})
     for call in message.tool_calls:
@@ -301,10 +304,11 @@ def _events(body: dict[str, Any], message: AIMessage, number: int) -> Iterator[b
     yield _event("message_start", message=opening)
     yield _event("ping")
     for index, block in enumerate(_blocks(message)):
-        if block["type"] == "text":
-            empty, kind, field, whole = {"text": ""}, "text_delta", "text", block["text"]
-        else:
-            empty, kind, field = {"input": {}}, "input_json_delta", "partial_json"
+        empty: _Block = {"text": ""}
+        kind, field, whole = "text_delta", "text", block.get("text", "")
+        if block["type"] == "tool_use":
+            empty = {"input": {}}
+            kind, field = "input_json_delta", "partial_json"
             whole = json.dumps(block["input"], ensure_ascii=False)
         yield _event("content_block_start", index=index, content_block={**block, **empty})
         for piece in pieces(whole):

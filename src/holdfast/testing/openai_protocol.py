@@ -77,7 +77,7 @@ def read_chat(body: Any) -> ChatCall:
 
     def answer(message: AIMessage, number: int) -> Response:
         if body.get("stream"):
-            return Response(events=_events(body, message, number))
+            return Response(events=list(_events(body, message, number)))
         return Response(_completion(body, message, number))
 
     parallel = body.get("parallel_tool_calls") is not False
@@ -190,7 +190,7 @@ def _wants_json(body: dict[str, Any], request: Request) -> bool:
             "type 'json_object'."
         )
         raise _refuse(text, "messages")
-    return kind != "text"
+    return bool(kind != "text")
 
 
 def _message(sent: dict[str, Any]) -> BaseMessage:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeAlias, Union
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call
 
@@ -179,9 +179,13 @@ class LocalProvider:
         anthropic = path.startswith("/v1/messages") or "anthropic-version" in received.headers
         try:
             response = self._answer(path, received)
-        except ProviderError as error:
+        except (ProviderError, LookupError, TypeError, ValueError, AttributeError) as error:
+            refusal = error
+            if not isinstance(refusal, ProviderError):
+                refusal = ProviderError(400, f"This cannot be read: {error!r}")
             protocol = anthropic_protocol if anthropic else openai_protocol
-            response = Response(protocol.error_body(error), None, error.status, error.headers)
+            body = protocol.error_body(refusal)
+            response = Response(body, None, refusal.status, refusal.headers)
         if response is not None:
             response.headers["request-id" if anthropic else "x-request-id"] = name
         return response
@@ -250,25 +254,21 @@ def _message(reply: Any, call: ChatCall, number: int) -> AIMessage:
     if isinstance(reply, dict):
         reply = _structured(reply, call, number)
     if isinstance(reply, str):
-        message = AIMessage(content=reply)
-    elif isinstance(reply, AIMessage):
-        message = reply
-    elif isinstance(reply, Sequence) and not isinstance(reply, BaseMessage | bytes):
-        message = AIMessage(
-            content="",
-            tool_calls=[
-                tool_call(name=name, args=args, id=f"call_{number}_{place}")
-                for place, (name, args) in enumerate(reply)
-            ],
-        )
-    else:
+        reply = AIMessage(content=reply)
+    elif isinstance(reply, list | tuple):
+        made = [tool_call(name=name, args=args, id=None) for name, args in reply]
+        reply = AIMessage(content="", tool_calls=made)
+    elif not isinstance(reply, AIMessage):
         raise _mistake(number, f"is no reply: {reply!r}")
-    if message.usage_metadata is None:
-        calls = json.dumps(message.tool_calls, ensure_ascii=False) if message.tool_calls else ""
-        sent = len(call.request.text) // 4
-        said = len(message.text + calls) // 4 + 1
-        usage = UsageMetadata(input_tokens=sent, output_tokens=said, total_tokens=sent + said)
-        message = message.model_copy(update={"usage_metadata": usage})
+    calls = [
+        {**made, "id": made["id"] or f"call_{number}_{place}"}
+        for place, made in enumerate(reply.tool_calls)
+    ]
+    sent = len(call.request.text) // 4
+    said = len(reply.text + json.dumps(calls, ensure_ascii=False)) // 4
+    usage = UsageMetadata(input_tokens=sent, output_tokens=said, total_tokens=sent + said)
+    update = {"tool_calls": calls, "usage_metadata": reply.usage_metadata or usage}
+    message: AIMessage = reply.model_copy(update=update)
     return message
 
 

@@ -1,0 +1,105 @@
+"""Every block of the README and the docs runs, and prints what stands under it."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from holdfast.cli import app
+from holdfast.testing import LocalProvider
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TALK = [{"role": "user", "content": "Ines is allergic to peanuts"}]
+
+# What a real model might answer, where a document names one.
+ANSWERS = {
+    "The move is on 25 April": [("Memory", {"content": "Nora moves to Lisbon on 25 April."})],
+    "Bob now leads": [("Memory", {"content": "Bob leads the ML team."})],
+}
+
+
+def blocks(document):
+    return [(kind, text) for kind, text in BLOCK.findall(document.read_text(encoding="utf-8"))]
+
+
+def answer(request):
+    asked = json.dumps(request.text, ensure_ascii=False)
+    return next(reply for words, reply in ANSWERS.items() if words in asked)
+
+
+@pytest.fixture
+def provider(monkeypatch):
+    with LocalProvider(answer) as server:
+        for name, value in server.env.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_python_blocks_run_and_print_what_stands_under_them(
+    document, provider, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "__main__"}
+    printed = None
+    for kind, text in blocks(document):
+        if kind == "python":
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(text, f"{document.name}", "exec"), names)
+        elif kind == "text" and printed is not None:
+            assert printed.getvalue() == text
+            printed = None
+    for value in names.values():
+        if hasattr(value, "close") and hasattr(value, "batch"):
+            value.close()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_shell_blocks_name_commands_that_there_are(document, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOLDFAST_STORE", str(tmp_path / "memory.db"))
+    Path("talk.json").write_text(json.dumps(TALK))
+    verbs = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for kind, text in blocks(document):
+        if kind not in ("bash", "console"):
+            continue
+        for line in text.splitlines():
+            words = shlex.split(line.removeprefix("$ "), comments=True)
+            if words[0] == "make":
+                assert words[1] in verbs
+            elif words[0] == "holdfast":
+                done = CliRunner().invoke(app, words[1:])
+                assert done.exit_code == 0, done.output
+            else:
+                assert words[:2] == ["pip", "install"]
+                assert words[2].startswith("holdfast")
+
+
+def test_the_readme_shows_a_short_block_that_runs_early():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    head = "\n".join(text.splitlines()[:30])
+    first = next(body for kind, body in BLOCK.findall(head) if kind == "python")
+    assert len(first.strip().splitlines()) <= 12
+    assert "```text" in head
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    text = document.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (document.parent / target).exists(), target
+
+
+def test_every_block_is_of_a_kind_that_is_run():
+    kinds = {kind for document in DOCUMENTS for kind, _ in blocks(document)}
+    assert kinds <= {"python", "text", "bash", "console"}
+    assert os.environ["LANGSMITH_TRACING"] == "false"
