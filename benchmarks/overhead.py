@@ -282,7 +282,7 @@ def work(name: str, calls: int) -> None:
 
 def langmem_python() -> Path:
     """Return the Python that has LangMem; make its environment where there is none yet."""
-    folder = Path(os.environ.get("HOLDFAST_BENCH_ENV") or ROOT / ".venv-langmem")
+    folder = Path(os.environ.get("HOLDFAST_BENCH_ENV") or ROOT / ".venv-langmem").absolute()
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
         print("Making an environment for LangMem; this happens once.", file=sys.stderr)
@@ -291,15 +291,15 @@ def langmem_python() -> Path:
     found = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
     if found.stdout.strip() != LANGMEM:
         # With holdfast's constraints, both run on the same versions of what they share.
-        pip = [python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt"]
-        subprocess.run([*pip, f"langmem=={LANGMEM}"], check=True)
+        install = ["-m", "pip", "install", "--quiet", "-c", "constraints.txt"]
+        subprocess.run([str(python), *install, f"langmem=={LANGMEM}"], cwd=ROOT, check=True)
     return python
 
 
 def run_worker(python: Path, library: str, calls: int) -> dict[str, Any]:
     """Return what the worker for a library measured, in a process of its own."""
     environment = {**os.environ, "LANGSMITH_TRACING": "false", "LANGCHAIN_TRACING_V2": "false"}
-    command = [python, Path(__file__), "--worker", library, "--calls", str(calls)]
+    command: list[str | Path] = [python, Path(__file__), "--worker", library, "--calls", str(calls)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"The worker for {library} failed:\n{done.stderr}")

@@ -102,8 +102,8 @@ def test_braces_and_dollars_in_instructions_are_just_text():
 
 
 def test_importance_is_kept_beside_the_memory_and_out_of_it():
-    for given, kept in [(4, 4), ("2", 2), (9, 5), (0, 1), ("high", None), (None, None)]:
-        result, model = ask([("Memory", {"content": "x", "importance": given})])
+    for rating, kept in [(4, 4), ("2", 2), (9, 5), (0, 1), ("high", None), (None, None)]:
+        result, model = ask([("Memory", {"content": "x", "importance": rating})])
         assert contents(result) == [Memory(content="x")]
         assert result.receipt.inserted[0].importance == kept
     offered = model.requests[0].tools[0]["function"]["parameters"]
@@ -225,7 +225,10 @@ def test_every_failure_is_told_at_once_with_reason_and_place_and_the_rest_is_kep
         ("Invented", {"a": 1}),
         patch("m1", op="remove", path="/nothing"),
     ]
-    mended = [("Profile", {"name": "Mended", "age": 3}), patch("m1", op="add", path="/tags/-", value="t")]  # fmt: skip
+    mended = [
+        ("Profile", {"name": "Mended", "age": 3}),
+        patch("m1", op="add", path="/tags/-", value="t"),
+    ]
     first = ("k1", "Profile", {"name": "Nora"})
     result, model = ask(bad, mended, existing=[first], schemas=[Profile])
     told = [str(m.content) for m in model.requests[1].messages if m.type == "tool"]
@@ -418,16 +421,21 @@ class RateLimited(Exception):
     status_code = 429
 
 
+async def answered(manager, how):
+    if how == "sync":
+        return manager.invoke({"messages": HELLO})
+    return await manager.ainvoke({"messages": HELLO})
+
+
 @pytest.mark.parametrize("error", [RateLimited("slow down"), TimeoutError(), ValueError("400")])
 @pytest.mark.parametrize("after", [0, 1])
 async def test_errors_of_the_provider_surface_as_themselves_once(error, after):
     bad = [("Memory", {})]
-    for call in ("invoke", "ainvoke"):
+    for how in ("sync", "async"):
         model = ScriptedModel([*[bad] * after, error])
         manager = create_memory_manager(model)
         with pytest.raises(type(error)) as caught:
-            done = getattr(manager, call)({"messages": HELLO})
-            await done
+            await answered(manager, how)
         assert type(caught.value) is type(error)
         assert caught.value.args == error.args
         assert len(model.requests) == after + 1

@@ -161,8 +161,8 @@ def test_the_overlap_is_the_longest(before, coming):
 @given(st.lists(st.sampled_from(["yes", "no", "hm"]), max_size=12), st.data())
 def test_any_conversation_handed_over_whole_and_growing_is_kept_exactly(texts, data):
     manager = keeper(store := InMemoryStore())
-    ends = sorted(data.draw(st.lists(st.integers(0, len(texts)), max_size=4))) + [len(texts)]
-    for end in ends:
+    ends = sorted(data.draw(st.lists(st.integers(0, len(texts)), max_size=4)))
+    for end in (*ends, len(texts)):
         manager.invoke({"messages": said(*texts[:end])}, in_thread("t"))
     assert kept(store) == texts
 

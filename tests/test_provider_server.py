@@ -55,22 +55,27 @@ def weather(city: str) -> str:
     return city
 
 
+@pytest.fixture(scope="module")
+def transports():
+    """Return HTTP clients for OpenAI: to make them takes long, and they know no address."""
+    with openai.DefaultHttpxClient() as client:
+        # Without a connection the asynchronous one holds nothing that could stay open.
+        yield {"http_client": client, "http_async_client": openai.DefaultAsyncHttpxClient()}
+
+
 @pytest.fixture
-def chat():
-    """Return a function that makes a real client of a provider, closed after the test."""
-    with contextlib.ExitStack() as stack:
+def chat(transports):
+    """Return a function that makes a real client of a provider."""
 
-        def make(provider, server, **settings):
-            settings = {"max_retries": 0, "api_key": "secret", **settings}
-            if provider == "anthropic":
-                # Its HTTP client is cached by address and cannot be handed in; it closes itself.
-                settings = {"model": "claude-haiku-4-5", **settings}
-                return ChatAnthropic(base_url=server.anthropic_url, **settings)
-            client = stack.enter_context(openai.DefaultHttpxClient())
-            settings = {"model": "gpt-5-mini", "http_client": client, **settings}
-            return ChatOpenAI(base_url=server.openai_url, **settings)
+    def make(provider, server, **settings):
+        settings = {"max_retries": 0, "api_key": "secret", **settings}
+        if provider == "anthropic":
+            settings = {"model": "claude-haiku-4-5", **settings}
+            return ChatAnthropic(base_url=server.anthropic_url, **settings)
+        settings = {"model": "gpt-5-mini", **transports, **settings}
+        return ChatOpenAI(base_url=server.openai_url, **settings)
 
-        yield make
+    return make
 
 
 @pytest.fixture(params=PROVIDERS)
@@ -310,10 +315,12 @@ def test_structured_output_of_a_model_that_cannot_be_forced(chat):
 
 @pytest.mark.parametrize("method", ["function_calling", "json_schema"])
 def test_structured_output_streams(chat, provider, method):
+    # With a class as schema, OpenAI's client warns about its own chunks as it streams JSON.
+    schema = Fact.model_json_schema()
     with LocalProvider([{"subject": "jasmine tea from Fujian"}]) as server:
-        model = chat(provider, server).with_structured_output(Fact, method=method)
+        model = chat(provider, server).with_structured_output(schema, method=method)
         *_, last = model.stream("hi")
-    assert last == Fact(subject="jasmine tea from Fujian")
+    assert last == {"subject": "jasmine tea from Fujian"}
 
 
 # Streaming
@@ -505,21 +512,20 @@ def test_a_dropped_connection(chat, provider):
 
 
 @pytest.fixture
-def embed():
-    with contextlib.ExitStack() as stack:
+def embed(transports):
+    """Return a function that makes a real client for embeddings."""
 
-        def make(server, **settings):
-            client = stack.enter_context(openai.DefaultHttpxClient())
-            return OpenAIEmbeddings(
-                base_url=server.openai_url,
-                api_key="test",
-                model="text-embedding-3-small",
-                check_embedding_ctx_length=False,
-                http_client=client,
-                **settings,
-            )
+    def make(server, **settings):
+        return OpenAIEmbeddings(
+            base_url=server.openai_url,
+            api_key="test",
+            model="text-embedding-3-small",
+            check_embedding_ctx_length=False,
+            **transports,
+            **settings,
+        )
 
-        yield make
+    return make
 
 
 def dot(left, right):
@@ -547,7 +553,7 @@ def test_both_encodings_give_the_same_vector():
         packed = client.embeddings.create(**asked)
         raw = client.embeddings.with_raw_response.create(**asked, encoding_format="base64")
     assert server.requests[1].body["encoding_format"] == "base64"
-    assert isinstance(json.loads(raw.text())["data"][0]["embedding"], str)
+    assert isinstance(json.loads(raw.text)["data"][0]["embedding"], str)
     assert plain.data[0].embedding == packed.data[0].embedding
     assert plain.usage.prompt_tokens > 0
 

@@ -114,19 +114,12 @@ def test_half_a_surrogate_pair_in_a_value_survives(store):
 
 
 def test_prefixes_are_matched_label_by_label(store):
-    for namespace in [
-        ("a",),
-        ("a", "b"),
-        ("a", "b", "c"),
-        ("ab",),
-        ("a-", "b"),
-        ("a/", "b"),
-        ("b",),
-    ]:
+    below = [("a",), ("a", "b"), ("a", "b", "c")]
+    for namespace in [*below, ("ab",), ("a-", "b"), ("a/", "b"), ("b",)]:
         store.put(namespace, "k", {"text": "needle"})
     for query in (None, "needle"):
         found = {item.namespace for item in store.search(("a",), query=query)}
-        assert found == {("a",), ("a", "b"), ("a", "b", "c")}
+        assert found == set(below)
     assert len(store.search(())) == 7
     assert [item.namespace for item in store.search(["a", "b", "c"])] == [("a", "b", "c")]
 
@@ -208,9 +201,15 @@ def test_other_tenants_do_not_move_scores(store):
 
 @pytest.mark.parametrize(
     ("text", "query"),
-    [("東京都に住んでいます", "東京"), ("Straße nach Köln", "strasse koln"), ("القطار يغادر", "القطار"),
-     ("Inês é alérgica", "Ines"), ("v1.5 of a_b", "v1.5"), ("가나다라 마바사", "가나다라")],
-)  # fmt: skip
+    [
+        ("東京都に住んでいます", "東京"),
+        ("Straße nach Köln", "strasse koln"),
+        ("القطار يغادر", "القطار"),
+        ("Inês é alérgica", "Ines"),
+        ("v1.5 of a_b", "v1.5"),
+        ("가나다라 마바사", "가나다라"),
+    ],
+)
 def test_other_languages_are_found_by_words(store, text, query):
     store.put(NS, "k", {"text": text})
     store.put(NS, "other", {"text": "nothing of that"})
@@ -340,7 +339,7 @@ def test_a_store_that_another_process_holds_is_busy(tmp_path):
     with open_store(path, busy_timeout=0.05) as store:
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreBusy, match="for more than 0.05 s"):
+        with pytest.raises(StoreBusy, match=r"for more than 0\.05 s"):
             store.put(NS, "k", {})
         holder.execute("ROLLBACK")
         holder.close()

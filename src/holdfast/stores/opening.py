@@ -50,7 +50,7 @@ def file_of(url: str | Path) -> str:
     elif address.startswith("sqlite:///"):
         path = unquote(address.removeprefix("sqlite:///"))
     else:
-        scheme = address.split("://")[0]
+        scheme = address.partition("://")[0]
         raise ConfigurationError(
             f"No store is known for {scheme!r} addresses; this version opens {_FORMS}."
         )
