@@ -266,9 +266,11 @@ def test_a_reply_that_was_not_asked_for_is_a_scripting_mistake(
 
 
 def test_calls_without_tools_are_a_scripting_mistake(chat, provider):
-    with LocalProvider([[("search", {"query": "tea"})]]) as server:
-        with pytest.raises(SDKS[provider].BadRequestError, match="the request allows no tools"):
-            chat(provider, server).invoke("hi")
+    with (
+        LocalProvider([[("search", {"query": "tea"})]]) as server,
+        pytest.raises(SDKS[provider].BadRequestError, match="the request allows no tools"),
+    ):
+        chat(provider, server).invoke("hi")
 
 
 def test_the_choice_of_no_tool_is_honoured(chat):
@@ -410,17 +412,21 @@ async def test_the_async_clients(provider):
     ],
 )
 def test_errors_are_the_clients_own(chat, provider, status, name):
-    with LocalProvider([ProviderError(status, "No such luck.")]) as server:
-        with pytest.raises(getattr(SDKS[provider], name), match="No such luck") as caught:
-            chat(provider, server).invoke("hi")
+    with (
+        LocalProvider([ProviderError(status, "No such luck.")]) as server,
+        pytest.raises(getattr(SDKS[provider], name), match="No such luck") as caught,
+    ):
+        chat(provider, server).invoke("hi")
     assert caught.value.status_code == status
     assert caught.value.request_id == "req_1"
 
 
 def test_errors_come_before_a_stream_begins(chat, provider):
-    with LocalProvider([ProviderError(429, "Slow down.")]) as server:
-        with pytest.raises(SDKS[provider].RateLimitError, match="Slow down"):
-            list(chat(provider, server).stream("hi"))
+    with (
+        LocalProvider([ProviderError(429, "Slow down.")]) as server,
+        pytest.raises(SDKS[provider].RateLimitError, match="Slow down"),
+    ):
+        list(chat(provider, server).stream("hi"))
 
 
 def test_the_cause_of_an_error_reaches_the_client(chat):
@@ -448,18 +454,24 @@ def test_an_exception_becomes_a_status(chat):
     def script(request):
         raise AssertionError("no tools on offer")
 
-    with LocalProvider(script) as server:
-        with pytest.raises(openai.InternalServerError, match="AssertionError: no tools on offer"):
-            chat("openai", server).invoke("hi")
-    with LocalProvider([TimeoutError("late")]) as server:
-        with pytest.raises(anthropic.InternalServerError, match="TimeoutError: late"):
-            chat("anthropic", server).invoke("hi")
+    with (
+        LocalProvider(script) as server,
+        pytest.raises(openai.InternalServerError, match="AssertionError: no tools on offer"),
+    ):
+        chat("openai", server).invoke("hi")
+    with (
+        LocalProvider([TimeoutError("late")]) as server,
+        pytest.raises(anthropic.InternalServerError, match="TimeoutError: late"),
+    ):
+        chat("anthropic", server).invoke("hi")
 
 
 def test_the_clients_own_exceptions_keep_their_status(chat):
-    with LocalProvider([ProviderError(401, "Who?")]) as server:
-        with pytest.raises(openai.AuthenticationError) as caught:
-            chat("openai", server).invoke("hi")
+    with (
+        LocalProvider([ProviderError(401, "Who?")]) as server,
+        pytest.raises(openai.AuthenticationError) as caught,
+    ):
+        chat("openai", server).invoke("hi")
     with LocalProvider([caught.value]) as server, pytest.raises(anthropic.AuthenticationError):
         chat("anthropic", server).invoke("hi")
 
@@ -492,11 +504,12 @@ def test_a_client_times_out_on_a_delayed_reply(chat, provider):
 
 
 def test_a_delay_may_end_in_an_error(chat):
-    with LocalProvider(
-        [Delayed(0.01, Delayed(0.01, ProviderError(500, "Late and bad.")))]
-    ) as server:
-        with pytest.raises(openai.InternalServerError, match="Late and bad"):
-            chat("openai", server).invoke("hi")
+    reply = Delayed(0.01, Delayed(0.01, ProviderError(500, "Late and bad.")))
+    with (
+        LocalProvider([reply]) as server,
+        pytest.raises(openai.InternalServerError, match="Late and bad"),
+    ):
+        chat("openai", server).invoke("hi")
 
 
 def test_a_dropped_connection(chat, provider):
@@ -820,20 +833,22 @@ def test_some_models_of_anthropic_cannot_be_forced(chat, choice):
 
 
 def test_only_system_messages_are_refused_by_anthropic(chat):
-    with LocalProvider(["unused"]) as server:
-        with (
-            pytest.warns(UserWarning, match="only system message"),
-            pytest.raises(anthropic.BadRequestError, match="at least one message"),
-        ):
-            chat("anthropic", server).invoke([SystemMessage("alone")])
+    with (
+        LocalProvider(["unused"]) as server,
+        pytest.warns(UserWarning, match="only system message"),
+        pytest.raises(anthropic.BadRequestError, match="at least one message"),
+    ):
+        chat("anthropic", server).invoke([SystemMessage("alone")])
 
 
 def test_a_tool_left_unanswered_is_refused_by_the_real_clients(chat, provider):
     call = {"name": "search", "args": {}, "id": "left"}
     asked = [HumanMessage("hi"), AIMessage("", tool_calls=[call]), HumanMessage("well?")]
-    with LocalProvider(["unused"]) as server:
-        with pytest.raises(SDKS[provider].BadRequestError, match="left"):
-            chat(provider, server).bind_tools([search]).invoke(asked)
+    with (
+        LocalProvider(["unused"]) as server,
+        pytest.raises(SDKS[provider].BadRequestError, match="left"),
+    ):
+        chat(provider, server).bind_tools([search]).invoke(asked)
 
 
 def test_the_responses_api_is_refused_with_the_way_out(chat):
