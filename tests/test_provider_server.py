@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -107,6 +108,13 @@ def test_a_text_with_its_usage(chat, provider):
     assert usage["input_tokens"] > 0
     assert usage["output_tokens"] > 0
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
+
+
+def test_a_reply_may_be_empty(chat, provider):
+    with LocalProvider(["", []]) as server:
+        model = chat(provider, server)
+        assert model.invoke("hi").text == ""
+        assert combined(model.stream("hi")).text == ""
 
 
 def test_the_usage_of_a_message_is_reported_as_scripted(chat, provider):
@@ -442,11 +450,12 @@ def test_the_cause_of_an_error_reaches_the_client(chat):
     assert limited.value.type == "rate_limit_error"
 
 
-def test_a_client_that_retries_gets_the_next_reply_at_once(chat, provider):
-    with LocalProvider([ProviderError(429, "Wait.", retry_after=0), "hello"]) as server:
-        began = time.monotonic()
+@pytest.mark.parametrize(("seconds", "waited"), [(0, "0.001000"), (0.02, "0.020000")])
+def test_a_client_that_retries_waits_as_it_is_told(chat, provider, caplog, seconds, waited):
+    refusal = ProviderError(429, "Wait.", retry_after=seconds)
+    with LocalProvider([refusal, "hello"]) as server, caplog.at_level("INFO", logger=provider):
         assert chat(provider, server, max_retries=1).invoke("hi").text == "hello"
-    assert time.monotonic() - began < 0.4
+    assert f"in {waited} seconds" in caplog.text
     assert len(server.requests) == 2
 
 
@@ -797,16 +806,25 @@ def test_anthropic_requires_its_fields(missing):
     assert unversioned[1]["error"]["message"] == "anthropic-version: header is required"
 
 
-def test_neighbours_of_one_role_are_one_turn(chat):
-    call = {"name": "search", "args": {}, "id": "a"}
-    said = [HumanMessage("hi"), HumanMessage("there"), AIMessage("", tool_calls=[call])]
-    with LocalProvider(["ok"]) as server:
-        answer = (
-            chat("anthropic", server)
-            .bind_tools([search])
-            .invoke([*said, ToolMessage("found", tool_call_id="a"), HumanMessage("well?")])
-        )
-    assert answer.text == "ok"
+def test_neighbours_of_one_role_are_one_turn():
+    def script(request):
+        return " ".join(message.type for message in request.messages)
+
+    sent = [USER, USER, anthropic_calls("a"), anthropic_calls("b"), anthropic_result("b", "a")]
+    body = {"model": "claude-haiku-4-5", "max_tokens": 64, "messages": [*sent, USER]}
+    with LocalProvider(script) as server:
+        url, headers = f"{server.anthropic_url}/v1/messages", {"anthropic-version": "2023-06-01"}
+        _, answer = post(url, body, headers)
+    assert answer["content"][0]["text"] == "human ai tool tool human"
+
+
+def test_a_tool_of_the_provider_itself_needs_no_schema():
+    tools = [{"type": "web_search_20250305", "name": "web_search"}]
+    body = {"model": "claude-haiku-4-5", "max_tokens": 64, "messages": [USER], "tools": tools}
+    with LocalProvider(lambda request: " ".join(request.tool_names)) as server:
+        url, headers = f"{server.anthropic_url}/v1/messages", {"anthropic-version": "2026-10-21"}
+        _, answer = post(url, body, headers)
+    assert answer["content"][0]["text"] == "web_search"
 
 
 def test_older_models_of_anthropic_continue_a_prefill(chat):
@@ -938,16 +956,18 @@ def test_a_response_is_one_packet_on_a_connection_kept_alive():
 
 def test_calls_do_not_wait_for_delayed_acknowledgements():
     body = json.dumps({"model": "m", "messages": [USER], "stream": True})
+    took = []
     with LocalProvider(lambda request: "hello " * 5) as server:
         port = int(server.anthropic_url.rsplit(":", 1)[1])
         connection = http.client.HTTPConnection("127.0.0.1", port)
         with contextlib.closing(connection):
-            began = time.monotonic()
-            for _ in range(50):
+            for _ in range(30):
+                began = time.monotonic()
                 connection.request("POST", "/v1/chat/completions", body)
                 assert connection.getresponse().read().endswith(b"data: [DONE]\n\n")
-    # Each would take 40 ms if the parts of an answer waited for each other.
-    assert time.monotonic() - began < 1
+                took.append(time.monotonic() - began)
+    # It would be 40 ms if the parts of an answer waited for each other.
+    assert statistics.median(took) < 0.02
 
 
 def test_the_end_leaves_no_thread_and_no_open_connection():

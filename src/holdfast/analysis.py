@@ -82,6 +82,12 @@ def tokens(text: str) -> list[str]:
     return found
 
 
+@functools.lru_cache(maxsize=4_096)
+def known_tokens(text: str) -> tuple[str, ...]:
+    """Return the tokens of a text that is likely to be asked about again."""
+    return tuple(tokens(text))
+
+
 def question_tokens(text: str) -> list[str]:
     """Return the distinct tokens of a question that say what it is about.
 
@@ -140,23 +146,38 @@ class Counts:
         return math.log(1 + (self.documents - held + 0.5) / (held + 0.5))
 
 
-def bm25(question: Sequence[str], document: Sequence[str], counts: Counts) -> float:
-    """Score a document by words, in [0, 1): the share of the best score that could be reached.
+class Bm25:
+    """Scores documents by the words of one question, in [0, 1).
+
+    A score is the share of the best that could be reached, so it means the same in any namespace.
 
     Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond"
     (2009), section 3.4; divided by its upper bound, the sum of the weights times (k1 + 1).
+
+    Args:
+        question: Its tokens, each once.
+        counts: What is counted over the documents.
+
+    Example:
+        >>> documents = [["ferri", "nine"], ["train", "ten"]]
+        >>> score = Bm25(["ferri"], count(["ferri"], documents)).score
+        >>> [round(score(document), 2) for document in documents]
+        [0.45, 0.0]
     """
-    best = sum(counts.rarity(token) for token in question) * (K1 + 1)
-    if not best or not document:
-        return 0.0
-    often = Counter(document)
-    norm = K1 * (1 - B + B * len(document) / (counts.length or 1))
-    reached = sum(
-        counts.rarity(token) * often[token] * (K1 + 1) / (often[token] + norm)
-        for token in question
-        if often[token]
-    )
-    return reached / best
+
+    def __init__(self, question: Sequence[str], counts: Counts) -> None:
+        self._weights = {token: counts.rarity(token) * (K1 + 1) for token in question}
+        self._best = sum(self._weights.values())
+        self._length = counts.length or 1
+
+    def score(self, document: Sequence[str]) -> float:
+        """Return the score of a document, given as its tokens."""
+        often = Counter(token for token in document if token in self._weights)
+        if not often:
+            return 0.0
+        norm = K1 * (1 - B + B * len(document) / self._length)
+        reached = sum(self._weights[t] * times / (times + norm) for t, times in often.items())
+        return reached / self._best
 
 
 def count(question: Sequence[str], documents: Iterable[Sequence[str]]) -> Counts:

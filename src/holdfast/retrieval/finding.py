@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from langgraph.store.base import BaseStore, SearchItem, SearchOp
 
-from holdfast.analysis import bm25, count, question_tokens, tokens, value_text
+from holdfast.analysis import Bm25, count, known_tokens, question_tokens, value_text
 from holdfast.flow import Flow, StoreOps
 
 PAGE = 100
@@ -123,12 +123,12 @@ def everything(
 def by_words(query: str, items: list[SearchItem]) -> list[SearchItem]:
     """Rank items by words, leaving out those that share none with the query."""
     asked = question_tokens(query)
-    documents = [tokens(value_text(item.value)) for item in items]
-    counts = count(asked, documents)
+    documents = [known_tokens(value_text(item.value)) for item in items]
+    by_question = Bm25(asked, count(asked, documents))
     scored = [
         _with_score(item, score)
         for item, document in zip(items, documents, strict=True)
-        if (score := bm25(asked, document, counts)) > 0
+        if (score := by_question.score(document)) > 0
     ]
     return sorted(scored, key=lambda item: cast("float", item.score), reverse=True)
 

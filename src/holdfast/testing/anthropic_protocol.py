@@ -180,7 +180,7 @@ def _tools(body: dict[str, Any]) -> list[_Block]:
     for place, tool in enumerate(objects(body.get("tools") or [], "tools")):
         schema = tool.get("input_schema")
         # A server tool has a type of its own, and a schema that only the provider knows.
-        if tool.get("type", "custom") == "custom":
+        if tool.get("type") in (None, "custom"):
             _check_tool(tool.get("name"), schema, f"tools.{place}.custom")
         function: _Block = {
             "name": tool.get("name"),

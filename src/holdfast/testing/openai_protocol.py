@@ -247,11 +247,10 @@ def _finish(message: AIMessage, calls: list[dict[str, Any]]) -> str:
 
 def _completion(body: dict[str, Any], message: AIMessage, number: int) -> dict[str, Any]:
     calls = _calls(message)
-    said: dict[str, Any] = {"role": "assistant", "content": message.text or None, "refusal": None}
+    content = message.text or (None if calls else "")
+    said: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
     if calls:
         said["tool_calls"] = calls
-    elif said["content"] is None:
-        said["content"] = ""
     choice = {
         "index": 0,
         "message": said,

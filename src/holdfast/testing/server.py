@@ -242,8 +242,9 @@ class LocalProvider:
 
 
 def _as_provider_error(error: BaseException) -> ProviderError:
-    status = getattr(error, "status_code", 500)
-    return ProviderError(status, f"{type(error).__name__}: {error}")
+    status = getattr(error, "status_code", None)
+    named = status if isinstance(status, int) and status >= 400 else 500
+    return ProviderError(named, f"{type(error).__name__}: {error}")
 
 
 def _mistake(number: int, text: str) -> ProviderError:

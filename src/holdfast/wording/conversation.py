@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _ROLES = {"human": "user", "ai": "assistant", "function": "tool", "developer": "system"}
 _TIMES = ("time", "timestamp", "created_at", "date")
 _OURS = re.compile(r"<(?=\s*/?\s*(?:conversation|message|call|known|memory)\b)", re.IGNORECASE)
+_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 _NAMES = {"image_url": "image", "input_audio": "audio", "document": "file", "media": "file"}
 
 
@@ -74,7 +75,7 @@ def _read(number: int, given: Any) -> Message:
 
 def _calls(message: BaseMessage) -> Iterable[tuple[str, str]]:
     for call in getattr(message, "tool_calls", ()):
-        yield call["name"], json.dumps(call["args"], ensure_ascii=False, default=str)
+        yield call["name"], _JSON.encode(call["args"])
 
 
 def _time(message: BaseMessage) -> str | None:
@@ -144,7 +145,7 @@ def render_known(known: Iterable[tuple[str, str, Any, str | None]]) -> str:
 
 def _memory_line(alias: str, kind: str, content: Any, date: str | None) -> str:
     dated = f' date="{html.escape(date)}"' if date else ""
-    body = _safe(json.dumps(content, ensure_ascii=False, default=str))
+    body = _safe(_JSON.encode(content))
     return f'<memory id="{alias}" kind="{html.escape(kind)}"{dated}>{body}</memory>'
 
 

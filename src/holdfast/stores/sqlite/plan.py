@@ -19,7 +19,7 @@ from langgraph.store.base import (
 )
 from langgraph.store.base.embed import get_text_at_path
 
-from holdfast.analysis import Counts, bm25, question_tokens, tokens, value_text
+from holdfast.analysis import Bm25, Counts, question_tokens, tokens, value_text
 from holdfast.errors import InputError
 from holdfast.stores.filters import matches
 from holdfast.stores.sqlite.statements import statements
@@ -115,9 +115,10 @@ def _by_words(db: sqlite3.Connection, op: SearchOp, asked: list[str]) -> list[Se
     if not telling:
         return []
     where = {"prefix": prefix, "match": " OR ".join(map(_quoted, telling))}
+    by_question = Bm25(asked, counts)
     found: list[SearchItem] = []
     for row in db.execute(statements()["matching"], where):
-        item = _search_item(row, bm25(asked, row["tokens"].split(" "), counts))
+        item = _search_item(row, by_question.score(row["tokens"].split(" ")))
         if matches(item.value, op.filter):
             found.append(item)
     found.sort(key=lambda item: (-(item.score or 0), -item.updated_at.timestamp(), item.key))
