@@ -5,6 +5,7 @@
     │   ├── SchemaError         a schema cannot serve as the shape of a memory
     │   └── WordingError        a text for models lacks a variable, or has one too many
     ├── InputError              what was handed in cannot be read (also a ValueError)
+    ├── ModelAnswerError        a model's answer could not be used, also when asked again
     └── StoreError              a store cannot do what was asked
         ├── StoreUnreadable     the file is not one of ours, or is damaged
         ├── StoreTooNew         the file was written by a newer holdfast
@@ -42,6 +43,13 @@ class InputError(HoldfastError, ValueError):
     """What was handed in cannot be read; nothing of it was stored.
 
     The message names the place (message number, field) and what was expected there.
+    """
+
+
+class ModelAnswerError(HoldfastError):
+    """A model's answer could not be used, also after it was asked again.
+
+    The message says what was wrong with it; errors of the provider are never this.
     """
 
 

@@ -5,7 +5,9 @@ Nothing in here knows of models, stores or LangChain.
 
 from __future__ import annotations
 
+import json
 import unicodedata
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple, Required
@@ -18,8 +20,14 @@ Action = Literal["inserted", "updated", "deleted", "unchanged", "rejected"]
 MESSAGE_KIND = "Message"
 """The kind under which a message is kept verbatim on a plain store."""
 
+DEFAULT_KEY = "default"
+"""The key under which a manager's default is stored."""
+
 UNKNOWN_KIND = "__any__"
 """The kind of a stored value that does not say what it is."""
+
+
+_CONTENT = uuid.UUID("6f0d5d0e-6a5c-5d0a-9a43-6d1f6f1a7c55")
 
 
 class Memory(BaseModel):
@@ -233,6 +241,27 @@ def normalised(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [normalised(inner) for inner in value]
     return value
+
+
+def content_key(kind: str, content: Any) -> str:
+    """Return the key of a memory that follows from what it says, so that twice is once.
+
+    Example:
+        >>> content_key("Memory", {"content": "tea"}) == content_key("Memory", {"content": " tea"})
+        True
+    """
+    said = json.dumps([kind, normalised(content)], sort_keys=True, ensure_ascii=True)
+    return str(uuid.uuid5(_CONTENT, said))
+
+
+def profile_key(kind: str) -> str:
+    """Return the key of the one document of a kind.
+
+    Example:
+        >>> profile_key("Profile")
+        'profile-Profile'
+    """
+    return f"profile-{kind}"
 
 
 def unwrap(value: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

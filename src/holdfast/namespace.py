@@ -11,6 +11,7 @@ from holdfast.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
+    from langgraph.store.base import BaseStore
 
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
 _ESCAPED = re.compile(r"(?:%[0-9A-F]{2})+")
@@ -115,6 +116,23 @@ def current_runtime(config: RunnableConfig) -> Any:
         return None
     with set_config_context(config) as context:
         return context.run(partial(get_runtime, None))
+
+
+def current_store(given: BaseStore | None, config: RunnableConfig) -> BaseStore:
+    """Return the store of a call: the given one, else that of the running graph.
+
+    Raises:
+        ConfigurationError: There is neither.
+    """
+    if given is not None:
+        return given
+    store: BaseStore | None = getattr(current_runtime(config), "store", None)
+    if store is None:
+        raise ConfigurationError(
+            "There is no store. Give one (store=open_store('memory.db')), or call this inside a "
+            "graph that was compiled with a store."
+        )
+    return store
 
 
 def _fields(context: Any) -> Mapping[str, Any]:

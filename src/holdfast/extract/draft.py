@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from holdfast import wording
 from holdfast.extract.answer import Call
 from holdfast.memory import UNKNOWN_KIND, Change, Failure, normalised
 from holdfast.patch import apply_edits, read_edits
@@ -83,8 +83,7 @@ class Outcome:
             return self.done or "ok"
         reasons = "\n".join(map(str, self.failures))
         if self.tool == PATCH and self.doc and self.doc.now is not None:
-            now = json.dumps(self.doc.now, ensure_ascii=False, default=str)
-            return f"{reasons}\n{self.doc.alias} now is {now}"
+            return f"{reasons}\n{self.doc.alias} now is {wording.as_json(self.doc.now)}"
         return reasons
 
     def corrects(self, failed: Outcome) -> bool:

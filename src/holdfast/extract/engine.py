@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -100,7 +99,7 @@ class Extractor:
             bound = bind(self.model, tools)
             system = self._system
             if bound is None:
-                listed = "\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools)
+                listed = "\n".join(map(wording.as_json, tools))
                 system = f"{system}\n\n{wording.text('tools_in_text', tools=listed)}"
             self._offers[names] = _Offer(
                 bound or self.model, SystemMessage(system), names, in_text=bound is None

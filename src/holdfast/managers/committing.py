@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,11 +9,9 @@ from typing import Any
 from langgraph.store.base import BaseStore, GetOp, PutOp
 
 from holdfast.flow import Flow, StoreOps
-from holdfast.managers.known import KnownItems, profile_key
-from holdfast.memory import Change, normalised, unwrap, wrap
+from holdfast.managers.known import KnownItems
+from holdfast.memory import Change, content_key, normalised, profile_key, unwrap, wrap
 from holdfast.namespace import decode_namespace
-
-_CONTENT = uuid.UUID("6f0d5d0e-6a5c-5d0a-9a43-6d1f6f1a7c55")
 
 
 def commit(
@@ -85,7 +81,9 @@ def _keyed(
     if not new:
         return tuple(changes)
     keys = {
-        id(change): profile_key(change.kind or "") if one_each else _content_key(change)
+        id(change): profile_key(change.kind or "")
+        if one_each
+        else content_key(change.kind or "", change.after)
         for change in new
     }
     found = yield StoreOps(store, [GetOp(namespace, keys[id(change)]) for change in new])
@@ -106,8 +104,3 @@ def _keyed(
         else:
             keyed.append(change)  # that key holds something else by now; the random one serves
     return tuple(keyed)
-
-
-def _content_key(change: Change) -> str:
-    said = json.dumps([change.kind, normalised(change.after)], sort_keys=True, ensure_ascii=True)
-    return str(uuid.uuid5(_CONTENT, said))

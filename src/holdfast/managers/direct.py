@@ -13,8 +13,7 @@ from pydantic import BaseModel
 
 from holdfast.errors import InputError
 from holdfast.flow import Flow, FlowRunnable, StoreCall, arun, run
-from holdfast.managers.known import DEFAULT_KEY
-from holdfast.memory import unwrap
+from holdfast.memory import DEFAULT_KEY, unwrap
 from holdfast.namespace import NamespaceTemplate, current_config, decode_namespace
 from holdfast.schema import Invalid, Schema
 

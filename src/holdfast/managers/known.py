@@ -5,28 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import HumanMessage
-from langgraph.store.base import BaseStore, GetOp, Item, SearchItem, SearchOp
+from langgraph.store.base import BaseStore, Item, SearchItem
 
-from holdfast import wording
 from holdfast.extract import Known
-from holdfast.extract.answer import read_answer
-from holdfast.extract.models import bind
-from holdfast.flow import Ask, Flow, StoreOps
-from holdfast.memory import MESSAGE_KIND, Message, Usage, unwrap
-from holdfast.retrieval import find
+from holdfast.flow import Flow
+from holdfast.memory import DEFAULT_KEY, MESSAGE_KIND, Message, unwrap
+from holdfast.retrieval.finding import find, find_all, read_profiles
 from holdfast.schema import Schema
 
 QUERY_LENGTH = 4_000
 """How many characters of a conversation are looked up in one query."""
-
-DEFAULT_KEY = "default"
-
-
-def profile_key(kind: str) -> str:
-    """Return the key of the one document of a kind."""
-    return f"profile-{kind}"
 
 
 class KnownItems:
@@ -59,25 +47,6 @@ class KnownItems:
         self.known.append(Known(DEFAULT_KEY, schema.kind, schema.dump(content), content, schema))
 
 
-class QueryWriter:
-    """A model that writes the queries for what may be known about a conversation."""
-
-    def __init__(self, model: BaseChatModel) -> None:
-        self._model = bind(model, [{"type": "function", "function": wording.tool("search_memory")}])
-        self._plain = model
-
-    def flow(self, messages: Sequence[Message]) -> Flow[tuple[list[str], Usage]]:
-        """Return the queries, none when the model wrote none, and what they cost."""
-        conversation = wording.render_messages(messages)
-        request = wording.text("search_request", conversation=conversation)
-        message = yield Ask(self._model or self._plain, [HumanMessage(request)])
-        usage = Usage().plus(getattr(message, "usage_metadata", None))
-        answer = read_answer(message, ("search_memory",), text_only=False)
-        given = [(call.arguments or {}).get("query") for call in answer.calls]
-        queries = [query for query in given if isinstance(query, str) and query.strip()]
-        return list(dict.fromkeys(queries)), usage
-
-
 def look_up(
     store: BaseStore,
     namespace: tuple[str, ...],
@@ -98,43 +67,16 @@ def look_up(
         profiles: Schemas of which there is one document each; then only these are read, by kind.
     """
     if profiles is not None:
-        return (yield from _profiles(store, namespace, profiles, limit))
+        kinds = [schema.kind for schema in profiles]
+        return (yield from read_profiles(store, namespace, kinds, limit))
     if queries:
-        return (yield from _by_queries(store, namespace, queries, limit))
+        return (yield from find_all(store, namespace, queries, limit, wanted=_is_memory))
     words = bounded_query(messages)
     return (yield from find(store, namespace, words, limit, wanted=_is_memory, fill=True))
 
 
 def _is_memory(item: SearchItem) -> bool:
     return item.value.get("kind") != MESSAGE_KIND
-
-
-def _by_queries(
-    store: BaseStore, namespace: tuple[str, ...], queries: list[str], limit: int
-) -> Flow[Sequence[Item]]:
-    best: dict[tuple[tuple[str, ...], str], SearchItem] = {}
-    for query in queries:
-        for item in (yield from find(store, namespace, query, limit, wanted=_is_memory)):
-            place = (item.namespace, item.key)
-            if place not in best or (item.score or 0) > (best[place].score or 0):
-                best[place] = item
-    return sorted(best.values(), key=lambda item: item.score or 0, reverse=True)[:limit]
-
-
-def _profiles(
-    store: BaseStore, namespace: tuple[str, ...], schemas: Sequence[Schema], limit: int
-) -> Flow[list[Item]]:
-    """Read the one document of each kind: by its key, or wherever an older writer put it."""
-    keys = [*(profile_key(schema.kind) for schema in schemas), DEFAULT_KEY]
-    ops: list[Any] = [GetOp(namespace, key) for key in keys]
-    ops += [SearchOp(namespace, filter={"kind": s.kind}, limit=max(limit, 1)) for s in schemas]
-    results = yield StoreOps(store, ops)
-    kinds = {schema.kind for schema in schemas}
-    found: dict[tuple[tuple[str, ...], str], Item] = {}
-    for item in (*results[: len(keys)], *(hit for page in results[len(keys) :] for hit in page)):
-        if item is not None and unwrap(item.value)[0] in kinds and item.namespace == namespace:
-            found.setdefault((item.namespace, item.key), item)
-    return list(found.values())
 
 
 def bounded_query(messages: Sequence[Message]) -> str:

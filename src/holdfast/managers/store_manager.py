@@ -19,10 +19,11 @@ from holdfast.managers.committing import commit
 from holdfast.managers.direct import DirectAccess
 from holdfast.managers.inputs import read_default, read_input
 from holdfast.managers.keeping import keep
-from holdfast.managers.known import KnownItems, QueryWriter, look_up
+from holdfast.managers.known import KnownItems, look_up
 from holdfast.managers.memory_manager import single
 from holdfast.memory import Memory, MemoryPhase, Message, Receipt, Remembered, Usage
-from holdfast.namespace import NamespaceTemplate, current_config, current_runtime, decode_namespace
+from holdfast.namespace import NamespaceTemplate, current_config, current_store, decode_namespace
+from holdfast.retrieval.queries import QueryWriter
 from holdfast.schema import Schema, as_schemas
 
 NAMESPACE = ("memories", "{langgraph_user_id}")
@@ -69,7 +70,7 @@ class MemoryStoreManager(DirectAccess):
             self.default_factory = lambda config: fitting[1]
         self._store = store
         self.model = None if model is None else resolve_model(model)
-        self._queries = None if query_model is None else QueryWriter(resolve_model(query_model))
+        self._queries = None if query_model is None else QueryWriter(query_model)
         self._passes: list[tuple[Extractor, bool]] = []
         if self.model is not None:
             text = wording.text("memory_instructions") if instructions is None else instructions
@@ -150,15 +151,7 @@ class MemoryStoreManager(DirectAccess):
         Raises:
             ConfigurationError: There is neither.
         """
-        if self._store is not None:
-            return self._store
-        store = getattr(current_runtime(config), "store", None)
-        if store is None:
-            raise ConfigurationError(
-                "There is no store. Give the manager one (store=open_store('memory.db')), or call "
-                "it inside a graph that was compiled with a store."
-            )
-        return store  # type: ignore[no-any-return]
+        return current_store(self._store, config)
 
     def using(self, store: BaseStore) -> MemoryStoreManager:
         """Return this manager on another store.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, cast
 
-from langgraph.store.base import BaseStore, SearchItem, SearchOp
+from langgraph.store.base import BaseStore, GetOp, Item, Op, SearchItem, SearchOp
 
 from holdfast.analysis import Bm25, count, known_tokens, question_tokens, value_text
 from holdfast.flow import Flow, StoreOps
+from holdfast.memory import DEFAULT_KEY, profile_key, unwrap
 
 PAGE = 100
 MOST = 1_000
@@ -24,6 +25,7 @@ def find(
     *,
     wanted: Callable[[SearchItem], bool] = lambda item: True,
     fill: bool = False,
+    filter: dict[str, Any] | None = None,
 ) -> Flow[list[SearchItem]]:
     """Return the items that a text is about, best first.
 
@@ -36,20 +38,21 @@ def find(
         limit: How many items to return at most.
         wanted: Which items count.
         fill: Whether the newest items fill up what the search left free.
+        filter: Fields that the stored values must have.
     """
-    ops = [SearchOp(namespace, query=query or None, limit=max(limit, 1))]
+    ops = [SearchOp(namespace, query=query or None, limit=max(limit, 1), filter=filter)]
     if fill:
-        ops.append(SearchOp(namespace, limit=PAGE))
+        ops.append(SearchOp(namespace, limit=PAGE, filter=filter))
     pages = yield StoreOps(store, ops)
     scored = [item for item in pages[0] if item.score is not None]
     unscored = bool(pages[0]) and not scored
     ranked = [item for item in scored if wanted(item)]
     if len(scored) > len(ranked) and len(scored) == limit:
-        ranked = yield from _ranked(store, namespace, query, limit, wanted)
+        ranked = yield from _ranked(store, ops[0], limit, wanted)
     pool: list[SearchItem] = []
     if (fill and len(ranked) < limit) or unscored:
         first = pages[1] if fill else None
-        pool = yield from _newest(store, namespace, first, everything=unscored)
+        pool = yield from _newest(store, ops[-1], first, everything=unscored)
         pool = [item for item in pool if wanted(item)]
     if unscored and query:
         ranked = by_words(query, pool)
@@ -61,17 +64,14 @@ def find(
 
 def _ranked(
     store: BaseStore,
-    namespace: tuple[str, ...],
-    query: str,
+    search: SearchOp,
     limit: int,
     wanted: Callable[[SearchItem], bool],
 ) -> Flow[list[SearchItem]]:
     """Read further pages of a search whose first was full of items that do not count."""
     found: list[SearchItem] = []
     for offset in range(0, MOST, PAGE):
-        (page,) = yield StoreOps(
-            store, [SearchOp(namespace, query=query, limit=PAGE, offset=offset)]
-        )
+        (page,) = yield StoreOps(store, [search._replace(limit=PAGE, offset=offset)])
         found += [item for item in page if item.score is not None and wanted(item)]
         if len(found) >= limit or len(page) < PAGE:
             break
@@ -80,7 +80,7 @@ def _ranked(
 
 def _newest(
     store: BaseStore,
-    namespace: tuple[str, ...],
+    search: SearchOp,
     first: list[SearchItem] | None,
     *,
     everything: bool,
@@ -90,7 +90,8 @@ def _newest(
     if first is not None and len(first) < PAGE:
         return _by_time(pool)
     while len(pool) < MOST and (everything or not pool or not _is_by_time(pool)):
-        (page,) = yield StoreOps(store, [SearchOp(namespace, limit=PAGE, offset=len(pool))])
+        further = search._replace(query=None, limit=PAGE, offset=len(pool))
+        (page,) = yield StoreOps(store, [further])
         pool += page
         if len(page) < PAGE:
             break
@@ -103,6 +104,40 @@ def _by_time(items: list[SearchItem]) -> list[SearchItem]:
 
 def _is_by_time(items: list[SearchItem]) -> bool:
     return all(one.updated_at >= other.updated_at for one, other in pairwise(items))
+
+
+def find_all(
+    store: BaseStore,
+    namespace: tuple[str, ...],
+    queries: Sequence[str],
+    limit: int,
+    *,
+    wanted: Callable[[SearchItem], bool] = lambda item: True,
+) -> Flow[list[SearchItem]]:
+    """Return the items that any of several queries is about: each once, best first."""
+    best: dict[tuple[tuple[str, ...], str], SearchItem] = {}
+    for query in queries:
+        found = yield from find(store, namespace, query, limit, wanted=wanted)
+        for item in found:
+            place = (item.namespace, item.key)
+            if place not in best or (item.score or 0) > (best[place].score or 0):
+                best[place] = item
+    return sorted(best.values(), key=lambda item: item.score or 0, reverse=True)[:limit]
+
+
+def read_profiles(
+    store: BaseStore, namespace: tuple[str, ...], kinds: Sequence[str], limit: int
+) -> Flow[list[Item]]:
+    """Read the one document of each kind: by its key, or wherever an older writer put it."""
+    keys = [*map(profile_key, kinds), DEFAULT_KEY]
+    ops: list[Op] = [GetOp(namespace, key) for key in keys]
+    ops += [SearchOp(namespace, filter={"kind": kind}, limit=max(limit, 1)) for kind in kinds]
+    results = yield StoreOps(store, ops)
+    found: dict[tuple[tuple[str, ...], str], Item] = {}
+    for item in (*results[: len(keys)], *(hit for page in results[len(keys) :] for hit in page)):
+        if item is not None and unwrap(item.value)[0] in kinds and item.namespace == namespace:
+            found.setdefault((item.namespace, item.key), item)
+    return list(found.values())
 
 
 def everything(

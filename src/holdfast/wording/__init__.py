@@ -11,7 +11,7 @@ from typing import Any
 from holdfast.errors import WordingError
 from holdfast.wording.conversation import read_messages, render_known, render_messages
 
-__all__ = ["read_messages", "render_known", "render_messages", "text", "tool"]
+__all__ = ["as_json", "read_messages", "render_known", "render_messages", "text", "tool"]
 
 
 @functools.cache
@@ -51,6 +51,11 @@ def _tool(name: str) -> str:
     if not file.is_file():
         raise WordingError(f"There is no tool {name!r} among the wordings.")
     return file.read_text(encoding="utf-8")
+
+
+def as_json(value: Any) -> str:
+    """Return data as JSON for a model to read: one line, other scripts as they are."""
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def tool(name: str) -> dict[str, Any]:
