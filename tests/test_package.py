@@ -17,6 +17,13 @@ import holdfast
 PUBLIC = {
     "Change",
     "ConfigurationError",
+    "ConversationSummary",
+    "Toolbox",
+    "create_manage_memory_tool",
+    "create_memory_searcher",
+    "create_search_memory_tool",
+    "create_thread_extractor",
+    "create_thread_summarizer",
     "ExtractedMemory",
     "HoldfastError",
     "Memory",

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from holdfast.errors import ConfigurationError, HoldfastError
+    from holdfast.extract.thread import create_thread_extractor
     from holdfast.managers.memory_manager import create_memory_enricher, create_memory_manager
     from holdfast.managers.store_manager import (
         MemoryStoreManager,
         create_memory_store_enricher,
         create_memory_store_manager,
     )
+    from holdfast.managers.summaries import ConversationSummary, create_thread_summarizer
     from holdfast.memory import (
         Change,
         ExtractedMemory,
@@ -26,19 +28,25 @@ if TYPE_CHECKING:
     )
     from holdfast.namespace import NamespaceTemplate, decode_label, encode_label
     from holdfast.retrieval.asking import Recalled, arecall, recall
+    from holdfast.retrieval.searcher import create_memory_searcher
     from holdfast.stores.opening import open_store
     from holdfast.stores.sqlite.store import SqliteStore
+    from holdfast.tools.manage import create_manage_memory_tool
+    from holdfast.tools.search import create_search_memory_tool
+    from holdfast.tools.toolbox import Toolbox
 
 __version__ = "0.1.0"
 
 _ROOMS = {
     "holdfast.errors": ("ConfigurationError", "HoldfastError"),
+    "holdfast.extract.thread": ("create_thread_extractor",),
     "holdfast.managers.memory_manager": ("create_memory_enricher", "create_memory_manager"),
     "holdfast.managers.store_manager": (
         "MemoryStoreManager",
         "create_memory_store_enricher",
         "create_memory_store_manager",
     ),
+    "holdfast.managers.summaries": ("ConversationSummary", "create_thread_summarizer"),
     "holdfast.memory": (
         "Change",
         "ExtractedMemory",
@@ -49,14 +57,19 @@ _ROOMS = {
     ),
     "holdfast.namespace": ("NamespaceTemplate", "decode_label", "encode_label"),
     "holdfast.retrieval.asking": ("Recalled", "arecall", "recall"),
+    "holdfast.retrieval.searcher": ("create_memory_searcher",),
     "holdfast.stores.opening": ("open_store",),
     "holdfast.stores.sqlite.store": ("SqliteStore",),
+    "holdfast.tools.manage": ("create_manage_memory_tool",),
+    "holdfast.tools.search": ("create_search_memory_tool",),
+    "holdfast.tools.toolbox": ("Toolbox",),
 }
 _WHERE = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Change",
     "ConfigurationError",
+    "ConversationSummary",
     "ExtractedMemory",
     "HoldfastError",
     "Memory",
@@ -67,11 +80,17 @@ __all__ = [
     "Receipt",
     "RemoveDoc",
     "SqliteStore",
+    "Toolbox",
     "arecall",
+    "create_manage_memory_tool",
     "create_memory_enricher",
     "create_memory_manager",
+    "create_memory_searcher",
     "create_memory_store_enricher",
     "create_memory_store_manager",
+    "create_search_memory_tool",
+    "create_thread_extractor",
+    "create_thread_summarizer",
     "decode_label",
     "encode_label",
     "open_store",

@@ -8,6 +8,7 @@ async. (The idea is httpx's `Auth.auth_flow` and psycopg's generators.)
 from __future__ import annotations
 
 import asyncio
+import threading
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,10 @@ T = TypeVar("T")
 
 NO_STREAM = "nostream"
 """LangGraph's tag for a model whose tokens must not reach `stream_mode="messages"`."""
+
+
+_LOCKS = tuple(threading.Lock() for _ in range(256))
+_PAUSE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,24 @@ class StoreCall:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
 
-Effect = Ask | StoreOps | StoreCall
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Effect: wait until no other flow of this process holds the place; be sent its release.
+
+    For a read and a write that belong together, in stores that cannot compare versions. Always
+    call the release in a `finally`.
+    """
+
+    lock: threading.Lock
+
+
+Effect = Ask | StoreOps | StoreCall | Hold
 Flow = Generator[Effect, Any, T]
+
+
+def exclusively(store: BaseStore, namespace: tuple[str, ...], key: str) -> Hold:
+    """Return the effect that holds one key of a store against other flows of this process."""
+    return Hold(_LOCKS[hash((id(store), namespace, key)) % len(_LOCKS)])
 
 
 def run(flow: Flow[T], config: RunnableConfig | None = None) -> T:
@@ -104,12 +125,20 @@ def _model_config(config: RunnableConfig | None) -> RunnableConfig:
 def _perform(effect: Effect, config: RunnableConfig | None) -> Any:
     if isinstance(effect, Ask):
         return effect.model.invoke(effect.messages, _model_config(config))
+    if isinstance(effect, Hold):
+        effect.lock.acquire()
+        return effect.lock.release
     return _blocking(effect)()
 
 
 async def _aperform(effect: Effect, config: RunnableConfig | None) -> Any:
     if isinstance(effect, Ask):
         return await effect.model.ainvoke(effect.messages, _model_config(config))
+    if isinstance(effect, Hold):
+        # Waiting in a thread could use up the very pool that the holder needs.
+        while not effect.lock.acquire(blocking=False):  # noqa: ASYNC110
+            await asyncio.sleep(_PAUSE)
+        return effect.lock.release
     writes = (
         any(isinstance(op, PutOp) for op in effect.ops)
         if isinstance(effect, StoreOps)

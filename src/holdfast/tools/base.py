@@ -1,0 +1,100 @@
+"""What both memory tools are made of: a flow with a face for agents."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import StructuredTool
+
+from holdfast.errors import ConfigurationError
+from holdfast.flow import Flow, arun, run
+from holdfast.namespace import NamespaceTemplate, current_config
+
+log = logging.getLogger("holdfast")
+
+SHARED = ("memories",)
+"""Where memories live when no namespace is given: one place for every user."""
+
+_warned: set[str] = set()
+
+
+class Refusal(Exception):
+    """Something that the model can mend; told to it in words, and nothing was changed."""
+
+
+class MemoryTool(StructuredTool):
+    """A memory tool; a plain text in place of its arguments is taken for the first of them."""
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Run the tool, blocking."""
+        return super().invoke(self._named(input), config, **kwargs)
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Run the tool, awaiting."""
+        return await super().ainvoke(self._named(input), config, **kwargs)
+
+    def _named(self, input: Any) -> Any:
+        return {next(iter(self.args)): input} if isinstance(input, str) else input
+
+
+def memory_tool(
+    name: str,
+    description: str,
+    parameters: Mapping[str, Any],
+    work: Callable[[dict[str, Any], RunnableConfig], Flow[Any]],
+    response_format: Literal["content", "content_and_artifact"] = "content",
+) -> StructuredTool:
+    """Return a tool whose work is a flow; what the model can mend is told to it as text."""
+
+    def guarded(arguments: dict[str, Any], config: RunnableConfig) -> Flow[Any]:
+        try:
+            return (yield from work(arguments, config))
+        except Refusal as refusal:
+            said = str(refusal)
+            return (said, []) if response_format == "content_and_artifact" else said
+
+    def call(config: RunnableConfig, **arguments: Any) -> Any:
+        config = current_config(config)
+        return run(guarded(arguments, config), config)
+
+    async def acall(config: RunnableConfig, **arguments: Any) -> Any:
+        config = current_config(config)
+        return await arun(guarded(arguments, config), config)
+
+    return MemoryTool(
+        name=name,
+        description=description,
+        args_schema=dict(parameters),
+        func=call,
+        coroutine=acall,
+        response_format=response_format,
+    )
+
+
+def tool_namespace(
+    tool: str,
+    namespace: tuple[str, ...] | str | None,
+    namespace_prefix: tuple[str, ...] | str | None,
+) -> NamespaceTemplate:
+    """Return the namespace of a tool from its two names; warn once where neither is given.
+
+    Raises:
+        ConfigurationError: Both are given.
+    """
+    if namespace is not None and namespace_prefix is not None:
+        raise ConfigurationError("Give namespace or its older name namespace_prefix, not both.")
+    given = namespace if namespace is not None else namespace_prefix
+    if given is None:
+        if tool not in _warned:
+            _warned.add(tool)
+            log.warning(
+                "%s has no namespace, so every user shares %r; give one, such as "
+                "namespace=('memories', '{user_id}').",
+                tool,
+                SHARED,
+            )
+        given = SHARED
+    return NamespaceTemplate(given)
