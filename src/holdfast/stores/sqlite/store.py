@@ -22,6 +22,7 @@ from langgraph.store.base import (
     SearchOp,
     validate_op_namespace,
 )
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from holdfast.errors import (
     InputError,
@@ -83,8 +84,15 @@ class SqliteStore(BaseStore):
                 check_same_thread=False,
             )
             db.row_factory = sqlite3.Row
+            # Turning to WAL answers "locked" at once, without the wait that SQLite has elsewhere.
+            patiently = Retrying(
+                retry=retry_if_exception(_is_busy),
+                stop=stop_after_delay(self.busy_timeout),
+                wait=wait_random(0.005, 0.05),
+                reraise=True,
+            )
             try:
-                self._prepare(db)
+                patiently(self._prepare, db)
             except BaseException:
                 db.close()
                 raise
@@ -113,8 +121,10 @@ class SqliteStore(BaseStore):
             raise
 
     def _check_owner(self, db: sqlite3.Connection) -> None:
-        owner = db.execute("PRAGMA application_id").fetchone()[0]
+        # Tables and owner are written in one transaction: read in this order, no process that is
+        # just making the file can be seen with the one and without the other.
         empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        owner = db.execute("PRAGMA application_id").fetchone()[0]
         if owner != _APPLICATION and not empty:
             raise StoreUnreadable(
                 f"{self.path!r} is a SQLite file of another program; name another file."
@@ -205,7 +215,7 @@ class SqliteStore(BaseStore):
         try:
             yield
         except sqlite3.OperationalError as error:
-            if "locked" in str(error) or "busy" in str(error):
+            if _is_busy(error):
                 raise StoreBusy(
                     f"Another process held {self.path!r} for more than {self.busy_timeout:g} s; "
                     "nothing was written. Try again, or open it with a longer busy_timeout."
@@ -216,6 +226,12 @@ class SqliteStore(BaseStore):
                 f"{self.path!r} cannot be read as a holdfast store: {error}. The file was left as "
                 "it is; restore it from a backup, or name another file."
             ) from error
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and (
+        error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    )
 
 
 def _version(db: sqlite3.Connection) -> int:
@@ -237,13 +253,17 @@ def _checked(ops: list[Op]) -> list[tuple[PutOp, str | None]]:
     writes: dict[tuple[tuple[str, ...], str], tuple[PutOp, str | None]] = {}
     for op in ops:
         validate_op_namespace(op)
+        if isinstance(op, PutOp | GetOp) and not _encodable((*op.namespace, op.key)):
+            raise InputError(f"No item can have the namespace {op.namespace!r}, key {op.key!r}.")
         if isinstance(op, PutOp):
-            if not op.namespace or not _encodable((*op.namespace, op.key)):
-                raise InputError(f"No item can be kept under {op.namespace!r}, {op.key!r}.")
+            if not op.namespace:
+                raise InputError(f"The item {op.key!r} needs a namespace of at least one label.")
             value = None if op.value is None else plan.dumped(op.value)
             writes[(tuple(op.namespace), op.key)] = (op, value)
         elif isinstance(op, SearchOp):
             check_filter(op.filter)
+            if not _encodable(op.namespace_prefix):
+                raise InputError(f"No item can have the namespace {op.namespace_prefix!r}.")
         elif not isinstance(op, GetOp | ListNamespacesOp):
             raise InputError(f"{op!r} is not an operation of a store.")
     return list(writes.values())
