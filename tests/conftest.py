@@ -22,9 +22,15 @@ sys.modules.pop("sitecustomize", None)
 import sitecustomize  # noqa: E402, F401 - installs the guard in this process
 
 
-@pytest.fixture
-def store():
+@pytest.fixture(params=["sqlite", "in-memory"])
+def store(request):
+    """Our own store, and one that knows nothing of words or of us."""
+    from langgraph.store.memory import InMemoryStore
+
     from holdfast import open_store
 
-    with open_store(":memory:") as opened:
-        yield opened
+    if request.param == "in-memory":
+        yield InMemoryStore()
+    else:
+        with open_store(":memory:") as opened:
+            yield opened

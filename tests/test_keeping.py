@@ -25,15 +25,6 @@ def kept(store, thread=None):
     return [c["text"] for c in sorted(contents, key=lambda c: c["seq"])]
 
 
-@pytest.fixture(params=["sqlite", "in-memory"])
-def store(request):
-    if request.param == "in-memory":
-        yield InMemoryStore()
-    else:
-        with open_store(":memory:") as opened:
-            yield opened
-
-
 def said(*texts):
     return [("user", text) for text in texts]
 

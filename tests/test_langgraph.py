@@ -11,7 +11,7 @@ from langgraph.func import entrypoint, task
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.store.memory import InMemoryStore
 
-from holdfast import create_memory_manager, create_memory_store_manager, open_store
+from holdfast import create_memory_manager, create_memory_store_manager
 from holdfast.testing import ScriptedModel
 
 SECRET = "Nora keeps the key under the mat"
@@ -38,15 +38,6 @@ def graph(node, store, context_schema=None):
     builder.add_node("node", node)
     builder.add_edge(START, "node")
     return builder.compile(store=store, checkpointer=InMemorySaver())
-
-
-@pytest.fixture(params=["sqlite", "in-memory"])
-def store(request):
-    if request.param == "in-memory":
-        yield InMemoryStore()
-    else:
-        with open_store(":memory:") as opened:
-            yield opened
 
 
 async def run(how, make, store, config, **kwargs):

@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 from langgraph.func import entrypoint
-from langgraph.store.memory import InMemoryStore
 from pydantic import BaseModel
 
 from holdfast import (
@@ -13,7 +12,6 @@ from holdfast import (
     create_memory_searcher,
     create_thread_extractor,
     create_thread_summarizer,
-    open_store,
     recall,
 )
 from holdfast.errors import InputError, ModelAnswerError
@@ -34,19 +32,12 @@ def searches(*queries):
     return [("search_memory", {"query": query}) for query in queries]
 
 
-@pytest.fixture(params=["sqlite", "in-memory"])
-def store(request):
+@pytest.fixture
+def store(store):
     facts = {"a": "Ines cannot eat peanuts", "b": "Ines likes peanuts on trees", "c": "the ferry"}
-    if request.param == "in-memory":
-        opened = InMemoryStore()
-        for key, text in facts.items():
-            opened.put(NS, key, {"content": text})
-        yield opened
-    else:
-        with open_store(":memory:") as opened:
-            for key, text in facts.items():
-                opened.put(NS, key, {"content": text})
-            yield opened
+    for key, text in facts.items():
+        store.put(NS, key, {"content": text})
+    return store
 
 
 # The searcher

@@ -38,6 +38,12 @@ from holdfast.errors import (
 NS = ("a", "b")
 
 
+@pytest.fixture
+def store():
+    with open_store(":memory:") as opened:
+        yield opened
+
+
 # LangGraph's contract
 
 

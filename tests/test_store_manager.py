@@ -29,15 +29,6 @@ class Profile(BaseModel):
     tone: str = "plain"
 
 
-@pytest.fixture(params=["sqlite", "in-memory"])
-def store(request):
-    if request.param == "in-memory":
-        yield InMemoryStore()
-    else:
-        with open_store(":memory:") as opened:
-            yield opened
-
-
 class Counting(InMemoryStore):
     """A store that tells what it was asked."""
 

@@ -18,7 +18,6 @@ from holdfast import (
     create_manage_memory_tool,
     create_memory_store_manager,
     create_search_memory_tool,
-    open_store,
 )
 from holdfast.errors import SchemaError
 from holdfast.testing import ScriptedModel
@@ -34,15 +33,6 @@ class Profile(BaseModel):
     name: str
     age: int | None = Field(None, ge=0)
     likes: list[str] = []
-
-
-@pytest.fixture(params=["sqlite", "in-memory"])
-def store(request):
-    if request.param == "in-memory":
-        yield InMemoryStore()
-    else:
-        with open_store(":memory:") as opened:
-            yield opened
 
 
 def manage(store, **options):
