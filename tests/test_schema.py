@@ -199,6 +199,40 @@ def test_json_in_text_is_read(text, value):
     assert read_json(text) == value
 
 
+def test_a_json_schema_written_by_hand_is_made_plain():
+    schema = {
+        "title": "Odd",
+        "type": "object",
+        "$defs": {
+            "Named": {"type": "object", "properties": {"name": {"type": "string"}},
+                      "required": ["name"]},
+            "Aged": {"type": "object", "properties": {"age": {"type": ["integer", "null"]}}},
+        },
+        "properties": {
+            "person": {"allOf": [{"$ref": "#/$defs/Named"}, {"$ref": "#/$defs/Aged"}]},
+            "size": {"enum": ["S", "M"]},
+            "count": {"const": 3},
+            "mixed": {"enum": ["a", 1]},
+            "either": {"oneOf": [{"$ref": "#/$defs/Named"}, {"$ref": "#/$defs/Aged"}]},
+            "nothing": True,
+            "lost": {"$ref": "#/$defs/Nowhere"},
+        },
+    }  # fmt: skip
+    told = as_schema(schema).parameters
+    assert set(keywords(told)) <= ALLOWED
+    properties = told["properties"]
+    assert properties["person"] == {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+        "required": ["name"],
+    }
+    assert properties["size"] == {"type": "string", "enum": ["S", "M"]}
+    assert properties["count"]["type"] == "integer"
+    assert properties["mixed"] == {"type": "string", "description": '(JSON like "a|1")'}
+    assert "one of" in properties["either"]["description"]
+    assert properties["nothing"]["type"] == properties["lost"]["type"] == "string"
+
+
 def test_an_alias_is_read_and_names_are_stored():
     class Aliased(BaseModel):
         user_name: str = Field(alias="userName")

@@ -162,10 +162,7 @@ def _apply(document: dict[str, Any], edit: Edit, schema: Schema | None) -> dict[
         value = _typed(document, edit, schema)
     if op == "replace" and not _exists(document, edit.path):
         op = "add"  # models say "replace" for a field that was never set
-    patched = JsonPatch([{"op": op, "path": edit.path, "value": value}]).apply(document)
-    if not isinstance(patched, dict):
-        raise _Unfit("the result is not an object")
-    return patched
+    return dict(JsonPatch([{"op": op, "path": edit.path, "value": value}]).apply(document))
 
 
 def _exists(document: Mapping[str, Any], path: str) -> bool:

@@ -7,7 +7,8 @@ models stand as the document prints them, wherever today's clients still take th
 import re
 from collections import deque
 
-import httpx
+import anthropic
+import openai
 import pytest
 from langchain_openai import OpenAIEmbeddings
 from langgraph.store.memory import InMemoryStore
@@ -64,18 +65,18 @@ class Provider:
 @pytest.fixture
 def no_open_connections(monkeypatch):
     """Make every request close its connection: the cached clients would keep theirs open."""
-    send, asend = httpx.Client.send, httpx.AsyncClient.send
 
-    def once(client, request, **options):
-        request.headers["connection"] = "close"
-        return send(client, request, **options)
+    def closing(send):
+        def once(client, request, **options):
+            request.headers["connection"] = "close"
+            return send(client, request, **options)
 
-    async def aonce(client, request, **options):
-        request.headers["connection"] = "close"
-        return await asend(client, request, **options)
+        return once
 
-    monkeypatch.setattr(httpx.Client, "send", once)
-    monkeypatch.setattr(httpx.AsyncClient, "send", aonce)
+    for sdk in (openai, anthropic):
+        for default in (sdk.DefaultHttpxClient, sdk.DefaultAsyncHttpxClient):
+            # Which library that class comes from depends on the version of the SDK.
+            monkeypatch.setattr(default.__base__, "send", closing(default.__base__.send))
 
 
 @pytest.fixture
