@@ -2,13 +2,14 @@
 
 import json
 import logging
+import time
 import uuid
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
 from holdfast import ExtractedMemory, Memory, create_memory_manager
 from holdfast.testing import ScriptedModel
@@ -275,17 +276,130 @@ def test_the_number_of_repairs_is_bounded_and_settable(repairs, calls):
     assert len(reasons(result)) == 1
 
 
-def test_an_edit_that_makes_a_document_invalid_leaves_it_whole():
+def test_of_several_edits_only_those_that_break_the_document_are_refused():
     calls = [
         patch("m1", op="replace", path="/name", value="Changed"),
         patch("m1", op="replace", path="/age", value="old"),
     ]
     first = ("k1", "Profile", {"name": "Nora", "age": 3})
     result, model = ask(calls, [], existing=[first], schemas=[Profile])
-    assert contents(result) == [first[2]]
+    assert contents(result) == [Profile(name="Changed", age=3)]
+    assert [c.action for c in result.receipt.changes] == ["updated", "rejected"]
     assert result.receipt.rejected[0].key == "k1"
     assert "@ m1/age" in reasons(result)[0]
-    assert '"name": "Nora"' in model.requests[1].messages[-1].content
+    assert '"name": "Changed"' in model.requests[1].messages[-1].content
+
+
+def test_edits_that_are_valid_only_together_are_kept_together():
+    class Span(BaseModel):
+        start: int
+        end: int
+
+        @model_validator(mode="after")
+        def ordered(self):
+            if self.start > self.end:
+                raise ValueError("start is after end")
+            return self
+
+    calls = [
+        patch("m1", op="replace", path="/start", value="8"),
+        patch("m1", op="replace", path="/end", value="9"),
+    ]
+    result, _ = ask(calls, existing=[("k", "Span", {"start": 1, "end": 2})], schemas=[Span])
+    assert contents(result) == [Span(start=8, end=9)]
+
+
+def test_an_edit_of_a_field_that_there_is_not_is_refused_not_swallowed():
+    first = ("k1", "Profile", {"name": "Nora"})
+    calls = [patch("m1", op="replace", path="/nmae", value="Z"), patch("m1", wrong="x")]
+    result, _ = ask(calls, [], existing=[first], schemas=[Profile])
+    assert "Profile has no field 'nmae'; it has name, age, tags @ m1/nmae" in reasons(result)[0]
+    assert contents(result) == [first[2]]
+
+
+def test_a_schema_that_is_open_takes_further_fields():
+    class Open(BaseModel):
+        model_config = {"extra": "allow"}
+        name: str
+
+    calls = [patch("m1", op="add", path="/mood", value="fine")]
+    result, _ = ask(calls, existing=[("k", "Open", {"name": "n"})], schemas=[Open])
+    assert contents(result)[0].mood == "fine"
+
+
+def test_an_insert_of_what_a_memory_said_before_its_edit_is_kept():
+    calls = [patch("m1", op="replace", path="/content", value="B"), ("Memory", {"content": "A"})]
+    result, _ = ask(calls, existing=[("k", "Memory", {"content": "A"})])
+    assert sorted(m.content.content for m in result) == ["A", "B"]
+    calls = [patch("m1", op="replace", path="/content", value="B"), ("Memory", {"content": "B"})]
+    result, _ = ask(calls, existing=[("k", "Memory", {"content": "A"})])
+    assert contents(result) == [Memory(content="B")]
+
+
+def test_what_only_looks_equal_is_an_update():
+    class Flag(BaseModel):
+        v: bool | int | None = None
+
+    calls = [patch("m1", patches=[{"op": "replace", "path": "/v", "value": True}])]
+    result, _ = ask(calls, existing=[("k", Flag(v=1))], schemas=[Flag])
+    assert result[0].content.v is True
+    calls = [patch("m1", op="replace", path="/content", value="def f():\n  pass")]
+    result, _ = ask(calls, existing=[("k", "Memory", {"content": "def f(): pass"})])
+    assert result[0].content.content == "def f():\n  pass"
+
+
+def test_a_text_in_existing_stays_a_memory_when_edited():
+    result, _ = ask([patch("m1", op="replace", path="/content", value="B")], existing=["A"],
+                    schemas=[Profile])  # fmt: skip
+    assert contents(result) == [Memory(content="B")]
+
+
+def test_a_number_that_json_does_not_have_is_refused_and_the_rest_kept():
+    class Measure(BaseModel):
+        x: float
+
+    calls = [("Measure", {"x": 1}), ("Measure", {"x": "nan"}), ("Measure", {"x": "inf"})]
+    result, _ = ask(calls, [], schemas=[Measure])
+    assert contents(result) == [Measure(x=1.0)]
+    assert all("finite number" in reason for reason in reasons(result))
+
+
+def test_a_validator_that_raises_what_it_should_not_costs_only_its_own():
+    class Fussy(BaseModel):
+        x: int
+
+        @model_validator(mode="after")
+        def check(self):
+            if self.x == 4:
+                raise KeyError("four")
+            return self
+
+    result, _ = ask([("Fussy", {"x": 4}), ("Fussy", {"x": 5})], [], schemas=[Fussy])
+    assert contents(result) == [Fussy(x=5)]
+    assert "KeyError: 'four' @ Fussy" in reasons(result)[0]
+
+
+def test_a_cut_emoji_is_replaced_on_the_way_in():
+    result, model = ask(
+        [("Memory", {"content": "cut \ud83d"})],
+        existing=[("k", "Memory", {"content": "old \ud83d"})],
+        messages=[{"role": "user", "content": "said \ud83d", "name": "N\ud83d"}],
+    )
+    assert result[0].content.content == "cut \N{REPLACEMENT CHARACTER}"
+    model.requests[0].messages[1].content.encode()
+
+
+def test_without_messages_and_memories_no_model_is_asked():
+    result, model = ask(messages=[])
+    assert (result, model.requests) == ([], [])
+
+
+def test_many_inserts_in_one_answer_stay_fast():
+    calls = [("Memory", {"content": f"number {n}"}) for n in range(2_000)]
+    start = time.perf_counter()
+    result, _ = ask(calls)
+    assert len(result) == 2_000
+    assert time.perf_counter() - start < 5
 
 
 def test_a_patch_after_a_removal_in_one_answer_is_refused():

@@ -1,5 +1,7 @@
 """Without a model: each message is kept once, verbatim, and found again."""
 
+import threading
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,6 +77,30 @@ def test_what_overlaps_with_the_threads_end_is_the_same(store, first, then, expe
     receipt = again.receipt
     assert len(receipt.inserted) == len(expected) - len(first)
     assert len(receipt.unchanged) == len(then) - len(receipt.inserted)
+
+
+def test_instructions_in_front_of_every_call_count_once(store):
+    manager = keeper(store)
+    manager.invoke({"messages": said("a", "b")}, in_thread("t"))
+    for _ in range(2):
+        given = [("system", "Be brief."), *said("a", "b", "c")]
+        manager.invoke({"messages": given}, in_thread("t"))
+    assert sorted(kept(store)) == ["Be brief.", "a", "b", "c"]
+
+
+def test_threads_that_hand_over_one_conversation_double_nothing(store):
+    manager = keeper(store)
+    talk = said(*(f"message {n}" for n in range(30)))
+
+    def work():
+        manager.invoke({"messages": talk}, in_thread("t"))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(kept(store)) == 30
 
 
 def test_threads_and_namespaces_are_apart(store):

@@ -7,12 +7,21 @@ from datetime import date
 
 import pytest
 import typing_extensions
-from pydantic import BaseModel, Field, conint
+from pydantic import (
+    BaseModel,
+    Field,
+    RootModel,
+    SecretStr,
+    computed_field,
+    conint,
+    field_serializer,
+)
 
 from holdfast.errors import SchemaError
 from holdfast.memory import Memory
+from holdfast.mending import mend, read_json
 from holdfast.portable import ALLOWED
-from holdfast.schema import Invalid, as_schema, as_schemas, mend, read_json
+from holdfast.schema import Invalid, as_schema, as_schemas
 
 
 class Address(BaseModel):
@@ -215,7 +224,6 @@ def test_a_json_schema_written_by_hand_is_made_plain():
             "mixed": {"enum": ["a", 1]},
             "either": {"oneOf": [{"$ref": "#/$defs/Named"}, {"$ref": "#/$defs/Aged"}]},
             "nothing": True,
-            "lost": {"$ref": "#/$defs/Nowhere"},
         },
     }  # fmt: skip
     told = as_schema(schema).parameters
@@ -230,7 +238,7 @@ def test_a_json_schema_written_by_hand_is_made_plain():
     assert properties["count"]["type"] == "integer"
     assert properties["mixed"] == {"type": "string", "description": '(JSON like "a|1")'}
     assert "one of" in properties["either"]["description"]
-    assert properties["nothing"]["type"] == properties["lost"]["type"] == "string"
+    assert properties["nothing"]["type"] == "string"
 
 
 def test_an_alias_is_read_and_names_are_stored():
@@ -270,11 +278,82 @@ def test_what_is_no_schema_is_refused_with_the_forms_there_are(form):
         as_schema(form)
 
 
+class Secret(BaseModel):
+    token: SecretStr
+
+
+class Hidden(BaseModel):
+    name: str
+    inner: str = Field("x", exclude=True)
+
+
+class Root(RootModel[list[int]]):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        (Secret, "only a mask would be stored"),
+        (Hidden, "excludes inner"),
+        (Root, "a RootModel"),
+        (
+            {**USER, "properties": {"x": {"$ref": "https://example.com/x.json"}}},
+            "nothing is fetched",
+        ),
+        ({**USER, "properties": {"x": {"$ref": "#/$defs/Nowhere"}}}, "not in it"),
+    ],
+)
+def test_a_schema_that_could_not_keep_its_content_is_refused(form, said):
+    with pytest.raises(SchemaError, match=said):
+        as_schema(form)
+
+
+def test_strict_and_computed_schemas_read_what_they_write():
+    class Strict(BaseModel):
+        model_config = {"strict": True, "extra": "forbid"}
+        day: date
+
+        @computed_field
+        @property
+        def year(self) -> int:
+            return self.day.year
+
+    content, dumped = as_schema(Strict).take({"day": "2024-01-01"})
+    assert content == Strict(day=date(2024, 1, 1))
+    assert dumped == {"day": "2024-01-01"}
+    assert as_schema(Strict).validate(dumped) == content
+
+
+def test_a_schema_that_does_not_read_what_it_writes_is_told():
+    class Odd(BaseModel):
+        day: date
+
+        @field_serializer("day")
+        def shown(self, day):
+            return day.strftime("%d.%m.%Y")
+
+    with pytest.raises(SchemaError, match="does not read what it writes"):
+        as_schema(Odd).take({"day": "2024-01-01"})
+
+
+def test_a_recursive_json_schema_is_read():
+    tree = {"title": "Tree", "type": "object",
+            "properties": {"name": {"type": "string"}, "child": {"$ref": "#"}}}  # fmt: skip
+    schema = as_schema(tree)
+    assert set(keywords(schema.parameters)) <= ALLOWED
+    assert schema.validate({"name": "a", "child": {"name": "b"}})
+    with pytest.raises(Invalid):
+        schema.validate({"child": {"name": 7}})
+
+
 def test_two_schemas_of_one_name_are_refused():
     with pytest.raises(SchemaError, match="'Memory'"):
         as_schemas([Memory, Memory])
     with pytest.raises(SchemaError, match="'User_Preference'"):
         as_schemas([USER, {**USER, "title": "User_Preference"}])
+    with pytest.raises(SchemaError, match="must be a list of schemas"):
+        as_schemas(Memory)
 
 
 def test_a_model_that_has_no_json_schema_is_refused():

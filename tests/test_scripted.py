@@ -95,15 +95,14 @@ def test_usage_is_counted_roughly_or_as_the_script_says():
 @pytest.mark.parametrize("how", ["sync", "async", "stream"])
 async def test_errors_are_raised_on_demand_and_the_script_goes_on(how):
     model = ScriptedModel([ValueError("no"), "yes"])
-    calls = {
-        "sync": lambda: model.invoke("x"),
-        "stream": lambda: list(model.stream("x")),
-    }
-    with pytest.raises(ValueError, match="no"):
+
+    async def call():
         if how == "async":
-            await model.ainvoke("x")
-        else:
-            calls[how]()
+            return await model.ainvoke("x")
+        return model.invoke("x") if how == "sync" else list(model.stream("x"))
+
+    with pytest.raises(ValueError, match="no"):
+        await call()
     assert model.invoke("x").content == "yes"
 
 

@@ -404,7 +404,13 @@ def test_a_missing_folder_and_a_folder_as_file_are_errors(tmp_path):
 
 @pytest.mark.parametrize(
     ("url", "said"),
-    [("mysql://x", "'mysql' addresses"), ("sqlite:///", "names no file"), ("", "names no file")],
+    [
+        ("mysql://x", "'mysql' addresses"),
+        ("file:z.db?mode=memory", "own form"),
+        (None, "a text"),
+        ("sqlite:///", "names no file"),
+        ("", "names no file"),
+    ],
 )
 def test_an_address_that_is_not_known_is_refused(url, said):
     with pytest.raises(ConfigurationError, match=said):

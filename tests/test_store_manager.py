@@ -1,6 +1,7 @@
 """The stateful manager: what LangMem promises, and each defect of it that users hit."""
 
 import asyncio
+import threading
 
 import pytest
 from langgraph.store.base import Item, SearchItem
@@ -531,23 +532,142 @@ def test_a_query_model_that_writes_none_leaves_it_to_the_words(store):
 # Below the namespace
 
 
-def test_items_below_the_namespace_are_changed_where_they_stand(store):
-    below = (*NS, "work")
-    store.put(NS, "same-key", {"content": "ramen above"})
-    store.put(below, "same-key", {"content": "ramen below"})
+@HOW
+async def test_what_stands_below_the_namespace_is_neither_shown_nor_changed(store, how):
+    store.put(NS, "own", {"content": "ramen above"})
+    for number in range(150):
+        store.put((*NS, f"member {number}"), "own", {"content": f"private ramen ramen {number}"})
+    edit = [("PatchDoc", {"json_doc_id": "m1", "op": "replace", "path": "content", "value": "new"})]
+    manager, model = manager_of(store, edit)
+    puts = await invoke(manager, how)
+    said = model.requests[0].messages[1].content
+    assert "ramen above" in said
+    assert "private" not in said
+    assert [put["key"] for put in puts] == ["own"]
+    assert store.get(NS, "own").value == {"content": "new"}
+
+
+# What happens while the model is thinking
+
+
+class Pair(BaseModel):
+    a: str = ""
+    b: str = ""
+    notes: list[str] = []
+
+
+def paired(store, *calls, meanwhile, **options):
+    """A manager whose model answers only after something happened to the store."""
+    store.put(NS, "profile-Pair", {"kind": "Pair", "content": {"a": "", "b": "", "notes": ["1"]}})
 
     def answer(request):
-        said = request.messages[1].content
-        id = said.split("ramen below")[0].split('id="')[-1].split('"')[0]
-        return [
-            ("PatchDoc", {"json_doc_id": id, "op": "replace", "path": "content", "value": "new"})
-        ]
+        meanwhile()
+        return list(calls)
 
-    manager = create_memory_store_manager(ScriptedModel(answer), store=store, namespace=NS)
+    return create_memory_store_manager(
+        ScriptedModel(answer), schemas=[Pair], enable_inserts=False, namespace=NS, store=store,
+        **options,
+    )  # fmt: skip
+
+
+def edit_of(path, value, op="replace"):
+    return ("PatchDoc", {"json_doc_id": "m1", "op": op, "path": path, "value": value})
+
+
+@HOW
+async def test_an_update_is_made_again_on_what_changed_meanwhile(store, how):
+    newer = {"kind": "Pair", "content": {"a": "", "b": "theirs", "notes": ["1", "theirs"]}}
+    manager = paired(
+        store, edit_of("/a", "ours"), edit_of("/notes/-", "ours", "add"),
+        meanwhile=lambda: store.put(NS, "profile-Pair", newer),
+    )  # fmt: skip
+    puts = await invoke(manager, how)
+    content = store.get(NS, "profile-Pair").value["content"]
+    assert (content["a"], content["b"]) == ("ours", "theirs")
+    assert sorted(content["notes"]) == ["1", "ours", "theirs"]
+    (change,) = puts.receipt.changes
+    assert (change.action, change.before["b"]) == ("updated", "theirs")
+
+
+def test_what_was_deleted_meanwhile_stays_deleted(store):
+    manager = paired(
+        store, edit_of("/a", "ours"), meanwhile=lambda: store.delete(NS, "profile-Pair")
+    )
     puts = manager.invoke({"messages": HELLO})
-    assert store.get(below, "same-key").value == {"content": "new"}
-    assert store.get(NS, "same-key").value == {"content": "ramen above"}
-    assert puts[0]["namespace"] == below
+    assert store.search(NS) == []
+    assert "deleted meanwhile" in puts.receipt.rejected[0].reason
+
+
+def test_what_changed_meanwhile_is_not_deleted(store):
+    newer = {"kind": "Pair", "content": {"a": "", "b": "theirs", "notes": []}}
+    manager = paired(
+        store, ("RemoveDoc", {"json_doc_id": "m1"}), enable_deletes=True,
+        meanwhile=lambda: store.put(NS, "profile-Pair", newer),
+    )  # fmt: skip
+    puts = manager.invoke({"messages": HELLO})
+    assert store.get(NS, "profile-Pair").value == newer
+    assert "changed meanwhile" in puts.receipt.rejected[0].reason
+
+
+def test_an_update_that_no_longer_fits_is_rejected(store):
+    newer = {"kind": "Pair", "content": {"a": "", "b": ""}}
+    manager = paired(
+        store, edit_of("/notes/0", "ours"), meanwhile=lambda: store.put(NS, "profile-Pair", newer)
+    )
+    puts = manager.invoke({"messages": HELLO})
+    assert store.get(NS, "profile-Pair").value == newer
+    assert "no longer fits" in puts.receipt.rejected[0].reason
+
+
+def test_runs_side_by_side_on_one_profile_lose_nothing(store):
+    store.put(NS, "profile-Pair", {"kind": "Pair", "content": {"a": "", "b": "", "notes": []}})
+
+    def remember(name):
+        model = ScriptedModel(lambda request: [edit_of("/notes/-", name, "add")])
+        create_memory_store_manager(
+            model, schemas=[Pair], enable_inserts=False, namespace=NS, store=store
+        ).invoke({"messages": HELLO})
+
+    names = [f"note {number}" for number in range(40)]
+    threads = [threading.Thread(target=remember, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(store.get(NS, "profile-Pair").value["content"]["notes"]) == sorted(names)
+
+
+# Removed and written anew, in one go
+
+
+@HOW
+@pytest.mark.parametrize("steps", [1, 3])
+async def test_a_memory_that_is_removed_and_written_anew_is_there(store, how, steps):
+    again = [("RemoveDoc", {"json_doc_id": "m1"}), *RAMEN]
+    script = [RAMEN, [], again, []] if steps == 3 else [RAMEN, again]
+    manager, _ = manager_of(store, *script, enable_deletes=True)
+    await invoke(manager, how, max_steps=steps)
+    puts = await invoke(manager, how, max_steps=steps)
+    assert [c.action for c in puts.receipt.changes] == ["unchanged"]
+    assert len(store.search(NS)) == 1
+
+
+@HOW
+async def test_a_profile_that_is_removed_and_written_anew_is_updated(store, how):
+    again = [("RemoveDoc", {"json_doc_id": "m1"}), ("Profile", {"name": "Nora B."})]
+    manager, _ = manager_of(
+        store, [("Profile", {"name": "Nora"})], again,
+        schemas=[Profile], enable_inserts=False, enable_deletes=True,
+    )  # fmt: skip
+    await invoke(manager, how)
+    puts = await invoke(manager, how)
+    (change,) = puts.receipt.changes
+    assert (change.action, change.before["name"], change.after["name"]) == (
+        "updated",
+        "Nora",
+        "Nora B.",
+    )
+    assert store.get(NS, "profile-Profile").value["content"]["name"] == "Nora B."
 
 
 def test_recall_finds_what_the_manager_kept(store):

@@ -129,17 +129,43 @@ def test_openai_calls_without_content_are_read():
     assert "content" not in bare
 
 
+def test_calls_whose_arguments_are_no_json_are_kept_as_they_are():
+    call = {"id": "c", "type": "function", "function": {"name": "w", "arguments": "{bad"}}
+    (message,) = read_messages([{"role": "assistant", "content": None, "tool_calls": [call]}])
+    assert message.calls == (("w", "{bad"),)
+
+
+def test_anthropics_blocks_keep_calls_results_and_documents():
+    blocks = [
+        {"type": "text", "text": "hm"},
+        {"type": "tool_use", "id": "t", "name": "weather", "input": {"city": "Lisbon"}},
+    ]
+    result = {
+        "type": "tool_result",
+        "tool_use_id": "t",
+        "content": [{"type": "text", "text": "sunny, 20 C"}],
+    }
+    document = {"type": "document", "source": {"type": "text", "data": "the lease"}}
+    said = read_messages([
+        {"role": "assistant", "content": blocks},
+        {"role": "user", "content": [result]},
+        {"role": "user", "content": [document, {"type": "text", "text": "read it"}]},
+    ])  # fmt: skip
+    assert (said[0].text, said[0].calls) == ("hm", (("weather", '{"city": "Lisbon"}'),))
+    assert (said[1].role, said[1].text) == ("tool", "sunny, 20 C")
+    assert (said[2].role, said[2].text) == ("user", "the lease\nread it")
+
+
 @pytest.mark.parametrize(
     ("given", "place"),
     [
         ("just text", "must be a list"),
         ({"role": "user"}, "must be a list"),
         (None, "must be a list"),
+        (HumanMessage("alone"), "must be a list"),
         ([{"role": "user", "content": "ok"}, {"role": "martian", "content": "x"}], "Message 1"),
         ([{"content": "no role"}], "Message 0"),
         ([7], "Message 0"),
-        ([{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}],
-         "Message 0"),
         ([{"role": "martian", "content": "x" * 500}], "Message 0"),
     ],
 )  # fmt: skip

@@ -109,7 +109,8 @@ def value_text(value: Mapping[str, Any]) -> str:
     """
     kind, content = unwrap(value)
     if kind == MESSAGE_KIND:
-        return " ".join(str(content[k]) for k in ("speaker", "text") if content.get(k))
+        said = (content.get(part) for part in ("speaker", "text", "calls"))
+        return " ".join(word for part in said for word in _leaves(part))
     return " ".join(_leaves(content))
 
 

@@ -64,8 +64,8 @@ class StoreCall:
 class Hold:
     """Effect: wait until no other flow of this process holds the place; be sent its release.
 
-    For a read and a write that belong together, in stores that cannot compare versions. Always
-    call the release in a `finally`.
+    For a read and a write that belong together, in stores that cannot compare versions. Hold one
+    place at a time, ask no model meanwhile, and always call the release in a `finally`.
     """
 
     lock: threading.Lock
@@ -75,9 +75,9 @@ Effect = Ask | StoreOps | StoreCall | Hold
 Flow = Generator[Effect, Any, T]
 
 
-def exclusively(store: BaseStore, namespace: tuple[str, ...], key: str) -> Hold:
-    """Return the effect that holds one key of a store against other flows of this process."""
-    return Hold(_LOCKS[hash((id(store), namespace, key)) % len(_LOCKS)])
+def exclusively(store: BaseStore, namespace: tuple[str, ...]) -> Hold:
+    """Return the effect that holds a namespace of a store against other flows of this process."""
+    return Hold(_LOCKS[hash((id(store), namespace)) % len(_LOCKS)])
 
 
 def run(flow: Flow[T], config: RunnableConfig | None = None) -> T:

@@ -6,6 +6,7 @@ Nothing in here knows of models, stores or LangChain.
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 import uuid
 from collections.abc import Iterable, Mapping
@@ -27,6 +28,7 @@ UNKNOWN_KIND = "__any__"
 """The kind of a stored value that does not say what it is."""
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTENT = uuid.UUID("6f0d5d0e-6a5c-5d0a-9a43-6d1f6f1a7c55")
 
 
@@ -243,6 +245,30 @@ def normalised(value: Any) -> Any:
     return value
 
 
+def clean(text: str) -> str:
+    """Return a text with half surrogate pairs (a cut emoji) replaced: no encoding has them.
+
+    Example:
+        >>> clean("cut \ud83d") == "cut \N{REPLACEMENT CHARACTER}"
+        True
+    """
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two pieces of JSON data are the same; true and 1 are not.
+
+    Example:
+        >>> same({"a": 1, "b": 2}, {"b": 2, "a": 1}), same(1, True)
+        (True, False)
+    """
+    return one is other or _canonical(one) == _canonical(other)
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, default=str)
+
+
 def content_key(kind: str, content: Any) -> str:
     """Return the key of a memory that follows from what it says, so that twice is once.
 
@@ -250,8 +276,7 @@ def content_key(kind: str, content: Any) -> str:
         >>> content_key("Memory", {"content": "tea"}) == content_key("Memory", {"content": " tea"})
         True
     """
-    said = json.dumps([kind, normalised(content)], sort_keys=True, ensure_ascii=True)
-    return str(uuid.uuid5(_CONTENT, said))
+    return str(uuid.uuid5(_CONTENT, _canonical([kind, normalised(content)])))
 
 
 def profile_key(kind: str) -> str:

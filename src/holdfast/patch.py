@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,9 @@ from jsonpatch import JsonPatch, JsonPatchException
 from jsonpointer import JsonPointer, JsonPointerException
 
 from holdfast.memory import Failure
+from holdfast.mending import blocks_text, read_json
 from holdfast.portable import alternatives
-from holdfast.schema import Schema, blocks_text, read_json
+from holdfast.schema import Schema
 
 OPERATIONS = ("add", "replace", "remove")
 
@@ -145,11 +146,12 @@ def apply_edits(
 
 
 class _Unfit(ValueError):
-    """An edit that would leave something other than a document."""
+    """An edit that would leave something other than a document of its kind."""
 
 
 def _apply(document: dict[str, Any], edit: Edit, schema: Schema | None) -> dict[str, Any]:
     if edit.op == "merge":
+        _check_fields(document, edit.value, schema)
         return {**document, **edit.value}
     op, value = edit.op, copy.deepcopy(edit.value)
     if edit.path == "/" and schema and "" not in schema.fields and (whole := _document(value)):
@@ -162,7 +164,17 @@ def _apply(document: dict[str, Any], edit: Edit, schema: Schema | None) -> dict[
         value = _typed(document, edit, schema)
     if op == "replace" and not _exists(document, edit.path):
         op = "add"  # models say "replace" for a field that was never set
+    if op == "add":
+        _check_fields(document, JsonPointer(edit.path).parts[:1], schema)
     return dict(JsonPatch([{"op": op, "path": edit.path, "value": value}]).apply(document))
+
+
+def _check_fields(document: Mapping[str, Any], names: Iterable[str], schema: Schema | None) -> None:
+    """Refuse an edit of which no field is known: validation would drop it without a word."""
+    given = list(names)
+    if schema is None or any(schema.has(name) or name in document for name in given):
+        return
+    raise _Unfit(f"{schema.kind} has no field {given[0]!r}; it has {', '.join(schema.fields)}")
 
 
 def _exists(document: Mapping[str, Any], path: str) -> bool:

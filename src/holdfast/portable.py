@@ -31,7 +31,7 @@ def resolve(schema: Any, root: Mapping[str, Any]) -> dict[str, Any]:
     merged = {k: v for k, v in schema.items() if k not in ("$ref", "allOf")}
     if isinstance(ref := schema.get("$ref"), str):
         target: Any = root
-        for part in ref.removeprefix("#/").split("/"):
+        for part in ref.removeprefix("#/").split("/") if ref != "#" else ():
             target = target.get(part, {}) if isinstance(target, Mapping) else {}
         merged = {**resolve(target, root), **merged}
     for part in schema.get("allOf", ()):

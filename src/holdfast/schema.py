@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
 import re
 import sys
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import typing_extensions
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from holdfast.errors import SchemaError
 from holdfast.memory import Failure
+from holdfast.mending import mend, without_surrogates
 from holdfast.portable import alternatives, portable, resolve
 
 RESERVED = ("PatchDoc", "RemoveDoc", "Done")
@@ -44,6 +46,7 @@ class Schema:
         json_schema: The full JSON Schema, for reading values.
         parameters: The portable one, for the tool.
         type: The class of its instances; None where its contents are dicts.
+        is_open: Whether it takes fields that it does not name.
     """
 
     kind: str
@@ -54,6 +57,12 @@ class Schema:
     _check: Callable[[Mapping[str, Any]], Any]
     _dump: Callable[[Any], dict[str, Any]]
     type: type | None = None
+    is_open: bool = False
+
+    def has(self, field: str) -> bool:
+        """Tell whether a content of this schema may have a field, by its name or its alias."""
+        named = getattr(self.type, "model_fields", {})
+        return self.is_open or field in self.fields or field in named
 
     def holds(self, value: Any) -> bool:
         """Tell whether a value is an instance of this schema's class."""
@@ -73,19 +82,50 @@ class Schema:
             Invalid: with every failure as `reason @ path`.
         """
         try:
-            return self._check(data)
+            return self._checked(data)
         except Invalid as first:
             mended = mend(data, self.json_schema, self.json_schema)
             if mended == data:
                 raise
             try:
-                return self._check(mended)
+                return self._checked(mended)
             except Invalid:
                 raise first from None
+
+    def take(self, data: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Return the content as the schema's own type, and as the JSON data to store.
+
+        Raises:
+            Invalid: as `validate`, or a number in it is not finite.
+            SchemaError: The schema does not read what it writes; it can keep nothing.
+        """
+        content = self.validate(data)
+        dumped = self.dump(content)
+        try:
+            json.dumps(dumped, allow_nan=False)
+        except ValueError as error:
+            raise Invalid([Failure(f"{error}: give a finite number", "")]) from None
+        try:
+            self._checked(dumped)
+        except Invalid as invalid:
+            raise SchemaError(
+                f"Schema {self.kind!r} does not read what it writes ({invalid}); a memory of it "
+                "could never be changed. Mend its serializers or validators."
+            ) from None
+        return content, dumped
 
     def dump(self, content: Any) -> dict[str, Any]:
         """Return the content as JSON data."""
         return self._dump(content)
+
+    def _checked(self, data: Mapping[str, Any]) -> Any:
+        try:
+            return self._check(data)
+        except Invalid:
+            raise
+        except Exception as error:
+            # A user's validator that raises what it should not must not cost the other memories.
+            raise Invalid([Failure(f"{type(error).__name__}: {error}", "")]) from error
 
 
 def as_schema(given: Any) -> Schema:
@@ -118,63 +158,14 @@ def as_schemas(given: Iterable[Any]) -> tuple[Schema, ...]:
     Raises:
         SchemaError: Two share a name, or one is no schema.
     """
+    if isinstance(given, type | str | Mapping) or not isinstance(given, Iterable):
+        raise SchemaError(f"schemas must be a list of schemas, got {given!r}; write [{given!r}].")
     schemas = tuple(as_schema(one) for one in given)
     for name in ("kind", "tool"):
         names = [getattr(schema, name) for schema in schemas]
         for twice in {n for n in names if names.count(n) > 1}:
             raise SchemaError(f"Two schemas are named {twice!r}; give them different names.")
     return schemas
-
-
-def mend(value: Any, schema: Any, root: Mapping[str, Any]) -> Any:
-    """Return a value with the usual slips of weak models mended where the schema tells how.
-
-    JSON in a text where no text is wanted is read; content blocks where a text is wanted are
-    joined; a null in a field that may be left out, but not be null, is left out.
-    """
-    forms = alternatives(schema, root)
-    kinds = {form.get("type") for form in forms}
-    if isinstance(value, str) and None not in kinds and "string" not in kinds:
-        with_json = read_json(value)
-        value = value if with_json is None else with_json
-    if isinstance(value, list) and kinds <= {"string", "null"} and (text := blocks_text(value)):
-        return text
-    if isinstance(value, Mapping) and (
-        form := next((f for f in forms if f.get("properties")), None)
-    ):
-        required = form.get("required", ())
-        properties = form["properties"]
-        return {
-            name: mend(inner, properties.get(name, {}), root)
-            for name, inner in value.items()
-            if inner is not None or name in required or _nullable(properties.get(name, {}), root)
-        }
-    items = next((form["items"] for form in forms if form.get("items")), None)
-    if isinstance(value, list) and items:
-        return [mend(inner, items, root) for inner in value]
-    return value
-
-
-def read_json(text: str) -> Any:
-    """Return what a text holds as JSON, double encoding and code fences undone; None if none."""
-    text = re.sub(r"^\s*```(?:json)?\s*|\s*```\s*$", "", text)
-    try:
-        value = json.loads(text, strict=False)
-    except ValueError:
-        return None
-    return read_json(value) if isinstance(value, str) and value != text else value
-
-
-def blocks_text(blocks: list[Any]) -> str | None:
-    """Return the text of a list of text blocks, or None when it is something else."""
-    texts = [block.get("text") for block in blocks if isinstance(block, Mapping)]
-    if texts and len(texts) == len(blocks) and all(isinstance(text, str) for text in texts):
-        return "".join(cast("list[str]", texts))
-    return None
-
-
-def _nullable(schema: Any, root: Mapping[str, Any]) -> bool:
-    return any(form.get("type") in ("null", None) for form in alternatives(schema, root))
 
 
 def _tool_name(kind: str) -> str:
@@ -194,16 +185,22 @@ def _described(given: Any) -> str:
 
 
 def _from_model(model: type[BaseModel]) -> Schema:
+    if issubclass(model, RootModel):
+        raise SchemaError(f"{model.__name__!r} is a RootModel; a memory needs named fields.")
+    hidden = [name for name, field in model.model_fields.items() if field.exclude]
+    if hidden:
+        raise SchemaError(
+            f"Schema {model.__name__!r} excludes {', '.join(hidden)} from what is stored, so it "
+            "would be lost; leave the field out, or let it be stored."
+        )
     json_schema = _json_schema(model.__name__, model.model_json_schema)
 
     def check(data: Mapping[str, Any]) -> Any:
-        try:
-            return model.model_validate(data, by_alias=True, by_name=True)
-        except ValidationError as error:
-            raise _invalid(error) from None
+        with _told():
+            return model.model_validate_json(_as_json(data), by_alias=True, by_name=True)
 
     def dump(content: Any) -> dict[str, Any]:
-        return cast("BaseModel", content).model_dump(mode="json")
+        return cast("BaseModel", content).model_dump(mode="json", round_trip=True)
 
     return _build(model.__name__, _described(model), json_schema, check, dump, model)
 
@@ -212,10 +209,8 @@ def _from_adapter(given: Any, adapter: TypeAdapter[Any]) -> Schema:
     json_schema = _json_schema(given.__name__, adapter.json_schema)
 
     def check(data: Mapping[str, Any]) -> Any:
-        try:
-            return adapter.validate_python(data)
-        except ValidationError as error:
-            raise _invalid(error) from None
+        with _told():
+            return adapter.validate_json(_as_json(data))
 
     def dump(content: Any) -> dict[str, Any]:
         return cast("dict[str, Any]", adapter.dump_python(content, mode="json"))
@@ -224,9 +219,24 @@ def _from_adapter(given: Any, adapter: TypeAdapter[Any]) -> Schema:
     return _build(given.__name__, _described(given), json_schema, check, dump, own)
 
 
+def _as_json(data: Mapping[str, Any]) -> str:
+    """Return data as JSON: what a model gives is JSON, and strict schemas must read it as such."""
+    return json.dumps(without_surrogates(data), default=str)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Turn pydantic's errors into failures."""
+    try:
+        yield
+    except ValidationError as error:
+        raise _invalid(error) from None
+
+
 def _from_json_schema(given: Mapping[str, Any]) -> Schema:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError as Malformed
+    from referencing import Registry
 
     title = given.get("title")
     if not isinstance(title, str) or given.get("type", "object") != "object":
@@ -238,9 +248,16 @@ def _from_json_schema(given: Mapping[str, Any]) -> Schema:
         Draft202012Validator.check_schema(given)
     except Malformed as error:
         raise SchemaError(f"JSON Schema {title!r} is malformed: {error.message}.") from None
-    validator = Draft202012Validator(given)
+    for ref in sorted(set(_references(given))):
+        if not resolve({"$ref": ref}, given):
+            raise SchemaError(
+                f"JSON Schema {title!r} refers to {ref!r}, which is not in it; nothing is fetched. "
+                "Put it under '$defs'."
+            )
+    validator = Draft202012Validator(given, registry=Registry())
 
     def check(data: Mapping[str, Any]) -> Any:
+        data = without_surrogates(data)
         failures = [
             Failure(error.message, "/".join(map(str, error.absolute_path)))
             for error in validator.iter_errors(data)
@@ -249,7 +266,19 @@ def _from_json_schema(given: Mapping[str, Any]) -> Schema:
             raise Invalid(failures)
         return dict(data)
 
-    return _build(title, given.get("description", ""), given, check, dict)
+    open_ended = given.get("additionalProperties", True) is not False
+    return _build(title, given.get("description", ""), given, check, dict, is_open=open_ended)
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        if isinstance(ref := schema.get("$ref"), str):
+            yield ref
+        for inner in schema.values():
+            yield from _references(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from _references(inner)
 
 
 def _json_schema(name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -266,7 +295,21 @@ def _build(
     check: Callable[[Mapping[str, Any]], Any],
     dump: Callable[[Any], dict[str, Any]],
     own: type | None = None,
+    *,
+    is_open: bool | None = None,
 ) -> Schema:
+    masked = [
+        name
+        for name, inner in json_schema.get("properties", {}).items()
+        if any(form.get("format") == "password" for form in alternatives(inner, json_schema))
+    ]
+    if masked:
+        raise SchemaError(
+            f"Schema {kind!r} hides {', '.join(masked)} (SecretStr): only a mask would be stored. "
+            "Use a plain text, or keep secrets out of memories."
+        )
+    if is_open is None:
+        is_open = bool(json_schema.get("additionalProperties"))
     return Schema(
         kind=kind,
         tool=_tool_name(kind),
@@ -276,6 +319,7 @@ def _build(
         _check=check,
         _dump=dump,
         type=own,
+        is_open=is_open,
     )
 
 

@@ -93,6 +93,7 @@ def provider(monkeypatch, no_open_connections):
 @pytest.fixture
 def store(provider):
     """The store of the documents: in memory, with OpenAI's embeddings."""
-    embeddings = OpenAIEmbeddings(model="text-embedding-3-small", check_embedding_ctx_length=False)
-    # The local provider's vectors are that long when nobody asks for a length.
-    return InMemoryStore(index={"dims": 64, "embed": embeddings})
+    embeddings = OpenAIEmbeddings(
+        model="text-embedding-3-small", check_embedding_ctx_length=False, dimensions=1536
+    )
+    return InMemoryStore(index={"dims": 1536, "embed": embeddings})

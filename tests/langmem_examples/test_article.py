@@ -86,7 +86,10 @@ async def test_a_store_manager_keeps_updates_and_removes(provider, store, how):
 
     def change(request):
         matcha, chicha = (provider.id_of(words, request) for words in ("Matcha", "Chicha"))
-        return [("PatchDoc", {"json_doc_id": matcha, **ICED}), ("RemoveDoc", {"json_doc_id": chicha})]
+        return [
+            ("PatchDoc", {"json_doc_id": matcha, **ICED}),
+            ("RemoveDoc", {"json_doc_id": chicha}),
+        ]
 
     provider.will_say([("DrinkPreference", MATCHA), ("DrinkPreference", CHICHA)], change)
     manager = create_memory_store_manager(
@@ -115,7 +118,9 @@ async def test_a_store_manager_keeps_updates_and_removes(provider, store, how):
         return app.invoke(given) if how == "invoke" else await async_app.ainvoke(given)
 
     await run({"messages": FIRST, "user_id": "PE0042"})
-    memories = {item.value["content"]["drink_name"]: item for item in store.search(("chat", "PE0042"))}
+    memories = {
+        item.value["content"]["drink_name"]: item for item in store.search(("chat", "PE0042"))
+    }
     assert {name: item.value for name, item in memories.items()} == {
         "Matcha": {"kind": "DrinkPreference", "content": MATCHA},
         "Chicha": {"kind": "DrinkPreference", "content": CHICHA},

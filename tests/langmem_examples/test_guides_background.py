@@ -40,7 +40,9 @@ async def test_background_quickstart(provider, store, memory_manager):
     def renamed(request):
         id = provider.id_of("Bramble", request)
         new = "User has a goat named Nettle"
-        return [("PatchDoc", {"json_doc_id": id, "op": "replace", "path": "/content", "value": new})]
+        return [
+            ("PatchDoc", {"json_doc_id": id, "op": "replace", "path": "/content", "value": new})
+        ]
 
     provider.will_say("Sorry, Nettle it is.", renamed)
     await chat.ainvoke("I misspoke, her name is Nettle.")

@@ -45,7 +45,7 @@ def test_episodes_without_storage(provider):
     assert episodes[0].content == Episode(**SEEN)
     assert [change.key for change in episodes.receipt.inserted] == [episodes[0].id]
     (tool,) = provider.requests[0].tools
-    assert "who was in it" in tool["function"]["description"].replace("that", "who")
+    assert "Told by the agent that was in it" in tool["function"]["description"]
     assert "And a bud is where it ends?" in provider.prompts[0]
 
 
@@ -62,9 +62,7 @@ def test_episodes_with_storage(provider, store):
 
     @entrypoint(store=store)
     def app(messages: list):
-        similar = store.search(
-            ("memories", "episodes"), query=messages[-1]["content"], limit=1
-        )
+        similar = store.search(("memories", "episodes"), query=messages[-1]["content"], limit=1)
         system_message = "You explain things."
         for number, item in enumerate(similar, start=1):
             episode = item.value["content"]
@@ -84,7 +82,7 @@ Came of it: {episode["result"]}"""
     (item,) = store.search(("memories", "episodes"), query="recursion and trees")
     assert item.value == {"kind": "Episode", "content": SEEN}
     assert item.score > 0
-    assert SEEN["result"] in provider.embedded[1]
+    assert any(SEEN["result"] in text for text in provider.embedded)
 
     other = {**SEEN, "observation": "A tram driver asked what a queue is"}
     store.put(("memories", "episodes"), "queue", {"kind": "Episode", "content": other})

@@ -7,9 +7,7 @@ def test_facts_are_extracted_and_extended(provider):
     """003, block 1: what the second call returns is what the post lists."""
     first_fact = "Ingrid runs the bakery and trains Paolo, who works there, too."
     second_fact = "Paolo now runs the bakery and the market stall."
-    provider.will_say(
-        [("Memory", {"content": first_fact})], [("Memory", {"content": second_fact})]
-    )
+    provider.will_say([("Memory", {"content": first_fact})], [("Memory", {"content": second_fact})])
     manager = create_memory_manager(
         "anthropic:claude-3-5-sonnet-latest",
         instructions="Take down preferences and facts",

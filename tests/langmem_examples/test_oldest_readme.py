@@ -38,7 +38,7 @@ SEPIA = {"preferences": {"theme": "sepia"}, "settings": {"metric": True}}
 
 
 async def test_a_functional_enricher(provider):
-    """002, list 1 (functional transformations): messages and what exists in, ids and memories out."""
+    """002, list 1 (functional transformations): messages and what exists in, memories out."""
     provider.will_say(
         [("UserProfile", SEPIA)],
         [

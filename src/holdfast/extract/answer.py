@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
-from holdfast.schema import read_json
+from holdfast.mending import read_json
 
 _LIST_IN_PROSE = re.compile(r"```(?:json)?\s*(.+?)```", re.DOTALL)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from holdfast import wording
 from holdfast.extract.answer import Call
-from holdfast.memory import UNKNOWN_KIND, Change, Failure, normalised
-from holdfast.patch import apply_edits, read_edits
+from holdfast.memory import UNKNOWN_KIND, Action, Change, Failure, content_key, normalised, same
+from holdfast.patch import Edit, apply_edits, read_edits
 from holdfast.schema import Invalid, Schema
 
 PATCH, REMOVE, DONE = "PatchDoc", "RemoveDoc", "Done"
@@ -93,6 +93,15 @@ class Outcome:
         return failed.tool == self.tool or not failed.tool
 
 
+@dataclass(slots=True)
+class _Staged:
+    """A document under the edits of one answer, with the calls that they came from."""
+
+    base: dict[str, Any]
+    content: dict[str, Any]
+    calls: list[tuple[Outcome, list[Edit]]] = field(default_factory=list)
+
+
 class Draft:
     """Known memories and the changes that a model makes to them, call by call.
 
@@ -106,6 +115,7 @@ class Draft:
         self._by_tool = {schema.tool: schema for schema in schemas}
         self._by_kind = {schema.kind: schema for schema in schemas}
         self.docs: list[Doc] = []
+        self._saying: dict[str, list[Doc]] = {}
         self._repeats: list[Doc] = []
         self._rejected: list[Outcome] = []
         for memory in known:
@@ -126,7 +136,12 @@ class Draft:
         before = None if new else content
         doc = Doc(f"m{len(self.docs) + 1}", id, kind, before, content, given, schema, date)
         self.docs.append(doc)
+        self._note(doc, content)
         return doc
+
+    def _note(self, doc: Doc, content: Mapping[str, Any]) -> None:
+        """Note what a document says, or may say soon, so that a repetition is found at once."""
+        self._saying.setdefault(content_key(doc.kind, content), []).append(doc)
 
     @property
     def present(self) -> list[Doc]:
@@ -154,13 +169,14 @@ class Draft:
     def apply(self, calls: Sequence[Call], allowed: Allowed, unread: str = "") -> list[Outcome]:
         """Do what the calls of one answer ask for, in order; return what became of each.
 
-        All edits of one memory in one answer count together: the result is validated once, and
-        kept or refused whole. An earlier failure that a call of this answer corrects is forgiven.
+        All edits of one memory in one answer count together, and the result is validated. Where
+        that fails, the calls are tried one by one, and only those that break it are refused. An
+        earlier failure that a call of this answer corrects is forgiven.
         """
-        staged: dict[str, tuple[dict[str, Any], list[Outcome]]] = {}
+        staged: dict[Doc, _Staged] = {}
         outcomes = [self._do(call, allowed, staged) for call in calls]
-        for alias, (content, about) in staged.items():
-            self._settle(self._find(alias), content, about)
+        for doc, edited in staged.items():
+            self._settle(doc, edited)
         if unread:
             shown = unread if len(unread) <= 200 else f"{unread[:197]}..."
             outcomes.append(Outcome("", failures=[Failure("no JSON list of calls", shown)]))
@@ -174,7 +190,7 @@ class Draft:
         self,
         call: Call,
         allowed: Allowed,
-        staged: dict[str, tuple[dict[str, Any], list[Outcome]]],
+        staged: dict[Doc, _Staged],
     ) -> Outcome:
         offered = self.tools(allowed)
         if call.name == DONE:
@@ -192,7 +208,7 @@ class Draft:
         if doc is None:
             return Outcome(call.name, failures=[failure] if failure else [])
         if call.name == REMOVE:
-            staged.pop(doc.alias, None)
+            staged.pop(doc, None)
             doc.now, doc.touched = None, True
             return Outcome(REMOVE, doc, done=f"{doc.alias} removed")
         return self._edit(doc, call.arguments, staged)
@@ -221,34 +237,47 @@ class Draft:
         self,
         doc: Doc,
         arguments: Mapping[str, Any],
-        staged: dict[str, tuple[dict[str, Any], list[Outcome]]],
+        staged: dict[Doc, _Staged],
     ) -> Outcome:
-        content, about = staged.get(doc.alias, (dict(doc.now or {}), []))
+        edited = staged.get(doc) or _Staged(whole := _whole(doc), whole)
+        staged[doc] = edited
         edits, failures = read_edits(arguments)
-        content, more = apply_edits(content, edits, doc.schema)
+        edited.content, more = apply_edits(edited.content, edits, doc.schema)
         outcome = Outcome(PATCH, doc, done=f"{doc.alias} updated")
         outcome.failures = [_under(doc.alias, failure) for failure in (*failures, *more)]
-        staged[doc.alias] = (content, [*about, outcome])
+        edited.calls.append((outcome, edits))
+        self._note(doc, edited.content)
         return outcome
 
-    def _settle(self, doc: Doc | None, content: dict[str, Any], about: list[Outcome]) -> None:
-        assert doc is not None
-        try:
-            validated = doc.schema.validate(content) if doc.schema else content
-        except Invalid as invalid:
-            about[-1].failures += [_under(doc.alias, failure) for failure in invalid.failures]
+    def _settle(self, doc: Doc, edited: _Staged) -> None:
+        if same(edited.content, edited.base):
+            doc.touched = doc.touched or any(not outcome.failures for outcome, _ in edited.calls)
             return
+        try:
+            self._keep(doc, edited.content)
+        except Invalid as invalid:
+            if len(edited.calls) == 1:
+                edited.calls[0][0].failures += _all_under(doc.alias, invalid)
+                return
+            for outcome, edits in edited.calls:
+                try:
+                    self._keep(doc, apply_edits(_whole(doc), edits, doc.schema)[0])
+                except Invalid as broken:
+                    outcome.failures += _all_under(doc.alias, broken)
+
+    def _keep(self, doc: Doc, content: dict[str, Any]) -> None:
+        """Let a document say something else, if that is valid."""
+        kept, now = doc.schema.take(content) if doc.schema else (content, content)
         doc.touched = True
-        now = doc.schema.dump(validated) if doc.schema else content
-        if normalised(now) != normalised(doc.now):
-            doc.now, doc.content = now, validated
+        if not same(now, doc.now):
+            doc.now, doc.content = now, kept
 
     def _insert(
         self,
         schema: Schema,
         arguments: Mapping[str, Any],
         allowed: Allowed,
-        staged: dict[str, tuple[dict[str, Any], list[Outcome]]],
+        staged: dict[Doc, _Staged],
     ) -> Outcome:
         content = dict(arguments)
         named = content.pop("json_doc_id", None) if "json_doc_id" not in schema.fields else None
@@ -261,18 +290,22 @@ class Draft:
             reason = f"there is one already, {one.alias}, and there may be no second"
             return Outcome(schema.tool, one, [Failure(reason, schema.tool)])
         try:
-            validated = schema.validate(content)
+            taken, data = schema.take(content)
         except Invalid as invalid:
-            failures = [_under(schema.tool, failure) for failure in invalid.failures]
-            return Outcome(schema.tool, failures=failures)
-        return self._new(schema, schema.dump(validated), validated, _importance(importance))
+            return Outcome(schema.tool, failures=_all_under(schema.tool, invalid))
+        return self._new(schema, data, taken, _importance(importance), staged)
 
     def _new(
-        self, schema: Schema, data: dict[str, Any], content: Any, importance: int | None
+        self,
+        schema: Schema,
+        data: dict[str, Any],
+        content: Any,
+        importance: int | None,
+        staged: Mapping[Doc, _Staged],
     ) -> Outcome:
-        said = normalised(data)
-        for doc in self.present:
-            if doc.kind == schema.kind and normalised(doc.now) == said:
+        for doc in self._saying.get(content_key(schema.kind, data), ()):
+            now = staged[doc].content if doc in staged else doc.now
+            if now is not None and same(normalised(now), normalised(data)):
                 self._repeats += [] if doc.is_new or doc.touched else [doc]
                 return Outcome(schema.tool, doc, done=f"{doc.alias} says the same already")
         doc = self._add(str(uuid.uuid4()), schema.kind, data, content, schema, new=True)
@@ -295,6 +328,15 @@ class Draft:
         return list(self._rejected)
 
 
+def _whole(doc: Doc) -> dict[str, Any]:
+    """Return a document with the fields that its schema fills in, so that they can be edited."""
+    content = dict(doc.now or {})
+    try:
+        return doc.schema.take(content)[1] if doc.schema else content
+    except Invalid:
+        return content
+
+
 def _is_vague(failed: Outcome) -> bool:
     return failed.doc is None
 
@@ -306,20 +348,24 @@ def _change(doc: Doc) -> Change | None:
         return Change("inserted", doc.id, doc.kind, None, doc.now, doc.importance)
     if doc.now is None:
         return Change("deleted", doc.id, doc.kind, doc.before, None)
-    same = doc.now is doc.before or normalised(doc.now) == normalised(doc.before)
-    return Change("unchanged" if same else "updated", doc.id, doc.kind, doc.before, doc.now)
+    action: Action = "unchanged" if same(doc.now, doc.before) else "updated"
+    return Change(action, doc.id, doc.kind, doc.before, doc.now)
 
 
 def _rejection(outcome: Outcome) -> Change:
     doc = outcome.doc
     kind = doc.kind if doc and doc.kind != UNKNOWN_KIND else outcome.tool or None
     reason = "; ".join(map(str, outcome.failures))
-    return Change("rejected", doc.id if doc else None, kind, reason=reason)
+    return Change("rejected", doc.id if doc and not doc.is_new else None, kind, reason=reason)
 
 
 def _under(place: str, failure: Failure) -> Failure:
     inner = failure.path.strip("/")
     return Failure(failure.reason, f"{place}/{inner}" if inner else place)
+
+
+def _all_under(place: str, invalid: Invalid) -> list[Failure]:
+    return [_under(place, failure) for failure in invalid.failures]
 
 
 def _importance(given: Any) -> int | None:

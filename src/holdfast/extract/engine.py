@@ -67,7 +67,10 @@ class Extractor:
             max_steps: How many turns the model may take, one repair turn each not counted.
         """
         usage = Usage()
-        request = HumanMessage(_request(draft, messages, max_steps))
+        said_before = list(messages)
+        if not said_before and not draft.present:
+            return usage  # nothing was said, and nothing is known
+        request = HumanMessage(_request(draft, said_before, max_steps))
         said: list[BaseMessage] = []
         repairs = self.max_repairs
         steps = max(1, max_steps)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from langgraph.store.base import BaseStore, GetOp, PutOp
+from jsonpatch import JsonPatchException, make_patch
+from jsonpointer import JsonPointerException
+from langgraph.store.base import BaseStore, GetOp, Item, PutOp
 
-from holdfast.flow import Flow, StoreOps
+from holdfast.flow import Flow, StoreOps, exclusively
 from holdfast.managers.known import KnownItems
-from holdfast.memory import Change, content_key, normalised, profile_key, unwrap, wrap
+from holdfast.memory import Action, Change, content_key, normalised, profile_key, same, unwrap, wrap
 from holdfast.namespace import decode_namespace
+from holdfast.schema import Invalid, Schema
 
 
 def commit(
@@ -19,36 +22,138 @@ def commit(
     namespace: tuple[str, ...],
     changes: Sequence[Change],
     items: KnownItems,
+    schemas: Sequence[Schema],
     *,
     one_each: bool,
 ) -> Flow[tuple[list[dict[str, Any]], tuple[Change, ...]]]:
     """Write the changes in one batch; return the puts and what became of each change.
 
+    What changed in the store while the model was thinking is not overwritten: an update is made
+    again on the newer version, and a memory that was deleted meanwhile stays so.
+
     Args:
         store: Where to.
-        namespace: Stored labels; new memories go here, others stay where they are.
+        namespace: Stored labels.
         changes: From the draft, referring to items by the ids of `items`.
         items: What was known.
+        schemas: The manager's, which validate an update that is made again.
         one_each: Whether there is one document of each kind, under a key of its own.
     """
     if items.fresh_default:
         changes = _with_default(changes, items)
-    keyed = yield from _keyed(store, namespace, changes, items, one_each=one_each)
-    ops: list[PutOp] = []
-    puts: list[dict[str, Any]] = []
-    for change in keyed:
-        item = items.stored.get(change.key or "")
-        place = (item.namespace, item.key) if item else (namespace, change.key or "")
-        if change.action == "deleted":
-            ops.append(PutOp(*place, None))
-        elif change.action in ("inserted", "updated"):
-            value = wrap(change.kind or "", change.after, item.value if item else None)
-            ops.append(PutOp(*place, value))
-            labels = decode_namespace(place[0])
-            puts.append({"namespace": labels, "key": place[1], "value": value})
-    if ops:
-        yield StoreOps(store, ops)
-    return puts, keyed
+    changes = _rewritten(changes, items, one_each=one_each)
+    if not any(change.action in ("inserted", "updated", "deleted") for change in changes):
+        return [], tuple(changes)
+    release = yield exclusively(store, namespace)
+    try:
+        keys = [_key(change, items, one_each=one_each) for change in changes]
+        found = yield StoreOps(store, [GetOp(namespace, key) for key in keys])
+        settled = tuple(
+            _settled(change, key, now, items, schemas)
+            for change, key, now in zip(changes, keys, found, strict=True)
+        )
+        ops = []
+        for change, now in zip(settled, found, strict=True):
+            if change.action == "deleted":
+                ops.append(PutOp(namespace, change.key or "", None))
+            elif change.action in ("inserted", "updated"):
+                like = now.value if now and change.action == "updated" else None
+                value = wrap(change.kind or "", change.after, like)
+                ops.append(PutOp(namespace, change.key or "", value))
+        if ops:
+            yield StoreOps(store, ops)
+    finally:
+        release()
+    labels = decode_namespace(namespace)
+    puts = [
+        {"namespace": labels, "key": op.key, "value": op.value}
+        for op in ops
+        if op.value is not None
+    ]
+    return puts, settled
+
+
+def _rewritten(
+    changes: Sequence[Change], items: KnownItems, *, one_each: bool
+) -> tuple[Change, ...]:
+    """Read "remove it, then write it anew" as what it comes to: an update, or nothing at all."""
+    removed = {change.key: change for change in changes if change.action == "deleted"}
+    rewritten: dict[str | None, Change] = {}
+    kept: list[Change] = []
+    for change in changes:
+        key = _key(change, items, one_each=one_each) if change.action == "inserted" else None
+        old = removed.get(key)
+        if old is None or key in rewritten:
+            kept.append(change)
+            continue
+        as_before = same(normalised(old.before), normalised(change.after))
+        action: Action = "unchanged" if as_before else "updated"
+        rewritten[key] = replace(change, key=key, action=action, before=old.before)
+    return tuple(
+        rewritten.get(change.key, change) if change.action == "deleted" else change
+        for change in kept
+    )
+
+
+def _key(change: Change, items: KnownItems, *, one_each: bool) -> str:
+    """Return the key of a change: a new memory's follows from what it says, or from its kind.
+
+    So the same conversation twice adds nothing, even when the look-up missed the first.
+    """
+    if change.action != "inserted" or change.key == items.fresh_default:
+        return change.key or ""
+    if one_each:
+        return profile_key(change.kind or "")
+    return content_key(change.kind or "", change.after)
+
+
+def _settled(
+    change: Change,
+    key: str,
+    now: Item | None,
+    items: KnownItems,
+    schemas: Sequence[Schema],
+) -> Change:
+    """Return what comes of a change in the face of what the store holds now."""
+    if change.action == "inserted":
+        return _inserted(change, key, now)
+    known = items.stored.get(key)
+    if change.action not in ("updated", "deleted") or known is None:
+        return change
+    if now is None:
+        gone = replace(change, after=None, reason=f"it was deleted meanwhile @ {key}")
+        return change if change.action == "deleted" else replace(gone, action="rejected")
+    if same(now.value, known.value):
+        return change
+    if change.action == "deleted":
+        reason = f"it was changed meanwhile, and left as it is @ {key}"
+        return replace(change, action="rejected", reason=reason)
+    return _made_again(change, unwrap(now.value)[1], schemas)
+
+
+def _inserted(change: Change, key: str, now: Item | None) -> Change:
+    if now is None:
+        return replace(change, key=key)
+    if same(normalised(unwrap(now.value)), normalised((change.kind, change.after))):
+        return replace(change, action="unchanged", key=key, before=change.after)
+    if key != content_key(change.kind or "", change.after):
+        # Another run made the profile, or the default, meanwhile: there is never a second one.
+        reason = f"a {change.kind} was made meanwhile; it was left as it is @ {key}"
+        return replace(change, action="rejected", key=key, after=None, reason=reason)
+    return change  # that key holds something else by now; the random one serves
+
+
+def _made_again(change: Change, now: Mapping[str, Any], schemas: Sequence[Schema]) -> Change:
+    """Make an update again on a newer version, without asking the model."""
+    schema = next((schema for schema in schemas if schema.kind == change.kind), None)
+    try:
+        after = make_patch(change.before, change.after).apply(dict(now))
+        after = schema.take(after)[1] if schema else after
+    except (JsonPatchException, JsonPointerException, Invalid) as error:
+        reason = f"it was changed meanwhile, and the update no longer fits ({error}) @ {change.key}"
+        return replace(change, action="rejected", before=dict(now), after=None, reason=reason)
+    action: Action = "unchanged" if same(after, now) else "updated"
+    return replace(change, action=action, before=dict(now), after=after)
 
 
 def _with_default(changes: Sequence[Change], items: KnownItems) -> tuple[Change, ...]:
@@ -62,45 +167,3 @@ def _with_default(changes: Sequence[Change], items: KnownItems) -> tuple[Change,
     refused = tuple(change for change in made if change.action == "rejected")
     first = Change("inserted", default.id, default.kind, None, dict(after))
     return (first, *others, *refused)
-
-
-def _keyed(
-    store: BaseStore,
-    namespace: tuple[str, ...],
-    changes: Sequence[Change],
-    items: KnownItems,
-    *,
-    one_each: bool,
-) -> Flow[tuple[Change, ...]]:
-    """Give each new memory its key; one that is there already, word for word, is unchanged.
-
-    The key follows from kind and content, so that the same conversation twice adds nothing, even
-    when the look-up missed the first.
-    """
-    new = [c for c in changes if c.action == "inserted" and c.key != items.fresh_default]
-    if not new:
-        return tuple(changes)
-    keys = {
-        id(change): profile_key(change.kind or "")
-        if one_each
-        else content_key(change.kind or "", change.after)
-        for change in new
-    }
-    found = yield StoreOps(store, [GetOp(namespace, keys[id(change)]) for change in new])
-    there = {keys[id(change)]: item for change, item in zip(new, found, strict=True) if item}
-    keyed: list[Change] = []
-    for change in changes:
-        key = keys.get(id(change))
-        if key is None:
-            keyed.append(change)
-        elif (item := there.get(key)) is None:
-            keyed.append(replace(change, key=key))
-        elif normalised(unwrap(item.value)) == normalised((change.kind, change.after)):
-            keyed.append(replace(change, action="unchanged", key=key, before=change.after))
-        elif one_each:
-            # Another run made the profile meanwhile: there is never a second one.
-            reason = f"a {change.kind} was made meanwhile; it was left as it is @ {key}"
-            keyed.append(replace(change, action="rejected", key=key, after=None, reason=reason))
-        else:
-            keyed.append(change)  # that key holds something else by now; the random one serves
-    return tuple(keyed)

@@ -21,6 +21,9 @@ _EXISTING = (
 )
 
 
+_TEXT = as_schema(Memory)
+
+
 def read_input(given: Any) -> tuple[list[Message], int]:
     """Return the messages and `max_steps` of a manager's input.
 
@@ -65,11 +68,11 @@ def _known(
     number: int, id: str, kind: str | None, content: Any, schemas: Sequence[Schema]
 ) -> Known:
     if isinstance(content, str):
-        return Known(id, kind or "Memory", {"content": content}, Memory(content=content))
+        schema = next((s for s in schemas if s.kind == (kind or "Memory")), _TEXT)
+        return Known(id, kind or "Memory", {"content": content}, Memory(content=content), schema)
     if isinstance(content, BaseModel) or dataclasses.is_dataclass(content):
-        own = next((s for s in schemas if s.holds(content)), None)
-        schema = own or as_schema(type(content))
-        return Known(id, kind or schema.kind, schema.dump(content), content, schema)
+        own = next((s for s in schemas if s.holds(content)), None) or as_schema(type(content))
+        return Known(id, kind or own.kind, own.dump(content), content, own)
     if isinstance(content, Mapping):
         kind = kind or kind_of(content, schemas)
         return Known(id, kind, dict(content), content)

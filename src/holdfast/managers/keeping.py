@@ -10,7 +10,7 @@ from typing import Any
 
 from langgraph.store.base import BaseStore, GetOp, PutOp, SearchItem
 
-from holdfast.flow import Flow, StoreOps
+from holdfast.flow import Flow, StoreOps, exclusively
 from holdfast.memory import MESSAGE_KIND, Change, Message, Receipt, Remembered
 from holdfast.namespace import decode_namespace
 from holdfast.retrieval.finding import everything
@@ -30,6 +30,16 @@ def keep(
         messages: A stretch of conversation, in order.
         thread: The thread; None names it by a digest of these messages.
     """
+    release = yield exclusively(store, namespace)
+    try:
+        return (yield from _keep(store, namespace, messages, thread))
+    finally:
+        release()
+
+
+def _keep(
+    store: BaseStore, namespace: tuple[str, ...], messages: Sequence[Message], thread: str | None
+) -> Flow[list[dict[str, Any]]]:
     name = thread or f"once-{_digest(*(part for m in messages for part in _words(m)))}"
     told = yield from everything(store, namespace, {"kind": MESSAGE_KIND, "thread": name})
     there = sorted(
@@ -82,24 +92,28 @@ def _keys(
     messages: Sequence[Message], there: Sequence[SearchItem], thread: str, scope: str
 ) -> list[str]:
     """Return the key by which each message is known."""
-    if all(message.id for message in messages):
-        return [_digest(scope, str(message.id), *_words(message)) for message in messages]
-    words = [_words(message) for message in messages]
-    before = [(item.value["content"]["role"], item.value["content"]["text"]) for item in there]
-    overlap = _overlap(before, words)
-    tail = there[len(there) - overlap :]
-    occurrences = Counter(before)
+    said = [message for message in messages if _is_said(message)]
+    before = [item for item in there if item.value["content"]["role"] != "system"]
+    words = [_words(message) for message in said]
+    told = [(item.value["content"]["role"], item.value["content"]["text"]) for item in before]
+    overlap = _overlap(told, words)
+    known = iter([item.key for item in before[len(before) - overlap :]])
+    occurrences = Counter(told)
     keys: list[str] = []
-    for number, message in enumerate(messages):
-        if number < overlap:
-            keys.append(tail[number].key)
-            continue
-        occurrences[words[number]] += 1
+    for message in messages:
+        key = next(known, None) if _is_said(message) else None
+        if key is None and _is_said(message):
+            occurrences[_words(message)] += 1
         if message.id:
-            keys.append(_digest(scope, message.id, *words[number]))
+            keys.append(_digest(scope, message.id, *_words(message)))
         else:
-            keys.append(_digest(thread, *words[number], str(occurrences[words[number]])))
+            keys.append(key or _digest(thread, *_words(message), str(occurrences[_words(message)])))
     return keys
+
+
+def _is_said(message: Message) -> bool:
+    """Tell what is said from instructions: these stand in front of every call, and count once."""
+    return message.role != "system"
 
 
 def _words(message: Message) -> tuple[str, str]:

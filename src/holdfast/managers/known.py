@@ -18,28 +18,20 @@ QUERY_LENGTH = 4_000
 
 
 class KnownItems:
-    """Stored items and the ids by which a model's changes refer to them.
+    """What is known, by key.
 
     Args:
-        namespace: The manager's, in stored labels.
         items: What was found.
     """
 
-    def __init__(self, namespace: tuple[str, ...], items: Sequence[Item]) -> None:
-        self.namespace = namespace
-        self.stored: dict[str, Item] = {}
+    def __init__(self, items: Sequence[Item]) -> None:
+        self.stored = {item.key: item for item in items}
         self.known: list[Known] = []
         self.fresh_default: str | None = None
         for item in items:
             kind, content = unwrap(item.value)
-            id = self._id(item)
-            self.stored[id] = item
-            self.known.append(Known(id, kind, content, content, date=item.updated_at.isoformat()))
-
-    def _id(self, item: Item) -> str:
-        """Return the key; below the namespace, where a key may stand twice, with the labels."""
-        below = item.namespace[len(self.namespace) :]
-        return "/".join((*below, item.key)) if item.key in self.stored or below else item.key
+            date = item.updated_at.isoformat()
+            self.known.append(Known(item.key, kind, content, content, date=date))
 
     def add_default(self, schema: Schema, content: Any) -> None:
         """Add the default, which is known but not stored yet."""
@@ -69,14 +61,15 @@ def look_up(
     if profiles is not None:
         kinds = [schema.kind for schema in profiles]
         return (yield from read_profiles(store, namespace, kinds, limit))
+
+    def is_ours(item: SearchItem) -> bool:
+        # What stands below is another's: a team's manager is not shown its members' memories.
+        return item.namespace == namespace and item.value.get("kind") != MESSAGE_KIND
+
     if queries:
-        return (yield from find_all(store, namespace, queries, limit, wanted=_is_memory))
+        return (yield from find_all(store, namespace, queries, limit, wanted=is_ours))
     words = bounded_query(messages)
-    return (yield from find(store, namespace, words, limit, wanted=_is_memory, fill=True))
-
-
-def _is_memory(item: SearchItem) -> bool:
-    return item.value.get("kind") != MESSAGE_KIND
+    return (yield from find(store, namespace, words, limit, wanted=is_ours, fill=True))
 
 
 def bounded_query(messages: Sequence[Message]) -> str:

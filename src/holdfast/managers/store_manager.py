@@ -110,7 +110,12 @@ class MemoryStoreManager(DirectAccess):
             usage += yield from extractor.flow(draft, said, max_steps)
             max_steps = 1
         puts, changes = yield from commit(
-            store, namespace, draft.changes(), items, one_each=not self.allowed.inserts
+            store,
+            namespace,
+            draft.changes(),
+            items,
+            self.schemas,
+            one_each=not self.allowed.inserts,
         )
         return Remembered(puts, Receipt(changes, decode_namespace(namespace), usage))
 
@@ -132,7 +137,7 @@ class MemoryStoreManager(DirectAccess):
             queries=queries,
             profiles=None if self.allowed.inserts else self.schemas,
         )
-        items = KnownItems(namespace, found)
+        items = KnownItems(found)
         if not found and (default := self.default(config)):
             items.add_default(*default)
         return items, usage

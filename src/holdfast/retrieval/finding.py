@@ -52,8 +52,8 @@ def find(
     pool: list[SearchItem] = []
     if (fill and len(ranked) < limit) or unscored:
         first = pages[1] if fill else None
-        pool = yield from _newest(store, ops[-1], first, everything=unscored)
-        pool = [item for item in pool if wanted(item)]
+        enough = MOST if unscored else limit
+        pool = yield from _newest(store, ops[-1], first, wanted, enough)
     if unscored and query:
         ranked = by_words(query, pool)
     if fill:
@@ -82,20 +82,23 @@ def _newest(
     store: BaseStore,
     search: SearchOp,
     first: list[SearchItem] | None,
-    *,
-    everything: bool,
+    wanted: Callable[[SearchItem], bool],
+    enough: int,
 ) -> Flow[list[SearchItem]]:
-    """Return items newest first; further pages only where the store has no such order."""
+    """Return wanted items, newest first.
+
+    Pages are read until there are enough; all of them, where the store has no order of time.
+    """
     pool: list[SearchItem] = list(first or ())
-    if first is not None and len(first) < PAGE:
-        return _by_time(pool)
-    while len(pool) < MOST and (everything or not pool or not _is_by_time(pool)):
+    whole = first is not None and len(first) < PAGE
+    while not whole and len(pool) < MOST:
+        if pool and _is_by_time(pool) and sum(map(wanted, pool)) >= enough:
+            break
         further = search._replace(query=None, limit=PAGE, offset=len(pool))
         (page,) = yield StoreOps(store, [further])
         pool += page
-        if len(page) < PAGE:
-            break
-    return _by_time(pool)
+        whole = len(page) < PAGE
+    return _by_time([item for item in pool if wanted(item)])
 
 
 def _by_time(items: list[SearchItem]) -> list[SearchItem]:

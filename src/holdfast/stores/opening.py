@@ -44,7 +44,14 @@ def file_of(url: str | Path) -> str:
         >>> file_of("sqlite:///my%20memory.db")
         'my memory.db'
     """
+    if not isinstance(url, str | Path):
+        raise ConfigurationError(f"The store's address must be a text, got {url!r}; use {_FORMS}.")
     address = str(url)
+    if address.startswith("file:"):
+        raise ConfigurationError(
+            f"{address!r} is SQLite's own form of address, which may name a store that vanishes; "
+            f"use {_FORMS}."
+        )
     if address == ":memory:" or "://" not in address:
         path = address
     elif address.startswith("sqlite:///"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import StructuredTool
@@ -25,8 +25,21 @@ class Refusal(Exception):
     """Something that the model can mend; told to it in words, and nothing was changed."""
 
 
+class ToolSchema(dict[str, Any]):
+    """A JSON Schema that also has the method by which guides for raw SDKs read one."""
+
+    def model_json_schema(self) -> dict[str, Any]:
+        """Return the schema."""
+        return dict(self)
+
+
 class MemoryTool(StructuredTool):
     """A memory tool; a plain text in place of its arguments is taken for the first of them."""
+
+    @property
+    def tool_call_schema(self) -> Any:
+        """The arguments' JSON Schema, as what a model is told of them."""
+        return ToolSchema(cast("dict[str, Any]", super().tool_call_schema))
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Run the tool, blocking."""

@@ -15,9 +15,10 @@ from holdfast import wording
 from holdfast.errors import ConfigurationError, InputError
 from holdfast.flow import Flow, StoreOps, exclusively
 from holdfast.memory import content_key, normalised, profile_key, unwrap, wrap
+from holdfast.mending import blocks_text, read_json
 from holdfast.namespace import NamespaceTemplate, current_store
 from holdfast.retrieval.finding import read_profiles
-from holdfast.schema import Invalid, Schema, as_schema, blocks_text, read_json
+from holdfast.schema import Invalid, Schema, as_schema
 from holdfast.tools.base import Refusal, memory_tool, tool_namespace
 
 Action = Literal["create", "update", "delete"]
@@ -68,7 +69,7 @@ class _Manager:
             return (yield from self._create(place, content))
         if not id:
             raise Refusal(f"To {action} a memory, give its id, as search_memory shows it.")
-        release = yield exclusively(place.store, place.namespace, id)
+        release = yield exclusively(place.store, place.namespace)
         try:
             item = yield from _get(place, id)
             if item is None:
@@ -114,7 +115,7 @@ class _Manager:
     def _create(self, place: _Place, content: Any) -> Flow[str]:
         stored = self._validated(content)
         key = content_key(self.kind, unwrap(self._value(stored))[1])
-        release = yield exclusively(place.store, place.namespace, key)
+        release = yield exclusively(place.store, place.namespace)
         try:
             item = yield from _get(place, key)
             if item is not None and _same(item, self._value(stored)):
@@ -128,7 +129,7 @@ class _Manager:
 
     def _single(self, place: _Place, action: str, content: Any) -> Flow[str]:
         key = profile_key(self.kind)
-        release = yield exclusively(place.store, place.namespace, key)
+        release = yield exclusively(place.store, place.namespace)
         try:
             found = yield from read_profiles(place.store, place.namespace, [self.kind], 1)
             if found and action == "delete":

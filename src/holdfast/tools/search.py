@@ -13,9 +13,9 @@ from langgraph.store.base import BaseStore, SearchItem
 from holdfast import wording
 from holdfast.errors import InputError
 from holdfast.flow import Flow
+from holdfast.mending import blocks_text, read_json
 from holdfast.namespace import current_store
 from holdfast.retrieval.finding import find
-from holdfast.schema import blocks_text, read_json
 from holdfast.stores.filters import check_filter
 from holdfast.tools.base import Refusal, memory_tool, tool_namespace
 

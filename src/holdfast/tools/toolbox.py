@@ -11,7 +11,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from holdfast.errors import InputError
-from holdfast.schema import read_json
+from holdfast.mending import read_json
 
 
 class Toolbox:

@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import InputError
-from holdfast.memory import Message
+from holdfast.memory import Message, clean
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -40,7 +40,8 @@ def read_messages(given: Any) -> list[Message]:
         >>> message.role, message.text, message.time
         ('user', 'hi', '2026-01-02')
     """
-    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+    alone = isinstance(given, str | bytes | Mapping) or hasattr(given, "content")
+    if alone or not isinstance(given, Iterable):
         raise InputError(
             f"'messages' must be a list of messages, got {type(given).__name__}: {_short(given)}"
         )
@@ -50,11 +51,13 @@ def read_messages(given: Any) -> list[Message]:
 def _read(number: int, given: Any) -> Message:
     from langchain_core.messages import convert_to_messages
 
+    calls: list[tuple[str, str]] = []
     if isinstance(given, Mapping):
-        # A call of tools may come without any content; LangChain wants the key.
-        given = {"content": "", **given} if given.get("tool_calls") else dict(given)
-        if "role" in given and given["role"] in ("human", "ai"):
-            given["role"] = _ROLES[given["role"]]
+        # Calls are read here: LangChain refuses a message for one malformed argument in it.
+        calls = _openai_calls(given.get("tool_calls"))
+        given = {k: v for k, v in given.items() if k != "tool_calls" or not calls}
+        if calls:
+            given.setdefault("content", "")
     try:
         message = convert_to_messages([given])[0]
     except (ValueError, TypeError, KeyError, NotImplementedError) as error:
@@ -63,19 +66,39 @@ def _read(number: int, given: Any) -> Message:
             f"with 'role' and 'content', or a (role, text) pair. ({str(error).splitlines()[0]})"
         ) from error
     role = getattr(message, "role", None) or message.type
+    blocks = message.content if isinstance(message.content, list) else []
+    kinds = {block.get("type") for block in blocks if isinstance(block, Mapping)}
     return Message(
-        role=_ROLES.get(role, role),
-        text=_text(message.content),
-        speaker=message.name,
+        role="tool" if kinds == {"tool_result"} else _ROLES.get(role, role),
+        text=clean(_text(message.content)),
+        speaker=message.name and clean(message.name),
         time=_time(message),
         id=message.id,
-        calls=tuple(_calls(message)),
+        calls=tuple(calls or _calls(message, blocks)),
     )
 
 
-def _calls(message: BaseMessage) -> Iterable[tuple[str, str]]:
-    for call in getattr(message, "tool_calls", ()):
-        yield call["name"], _JSON.encode(call["args"])
+def _openai_calls(given: Any) -> list[tuple[str, str]]:
+    """Return the calls of a dict in OpenAI's shape, their arguments as the model wrote them."""
+    calls = []
+    for call in given if isinstance(given, list) else ():
+        function = call.get("function") if isinstance(call, Mapping) else None
+        if not isinstance(function, Mapping):
+            return []
+        arguments = function.get("arguments")
+        text = arguments if isinstance(arguments, str) else _JSON.encode(arguments)
+        calls.append((str(function.get("name")), clean(text)))
+    return calls
+
+
+def _calls(message: BaseMessage, blocks: Sequence[Any]) -> Iterable[tuple[str, str]]:
+    """Yield the calls of a message: its own, else those in Anthropic's blocks."""
+    own = getattr(message, "tool_calls", None)
+    for call in own or ():
+        yield call["name"], clean(_JSON.encode(call["args"]))
+    for block in () if own else blocks:
+        if isinstance(block, Mapping) and block.get("type") == "tool_use":
+            yield str(block.get("name")), clean(_JSON.encode(block.get("input")))
 
 
 def _time(message: BaseMessage) -> str | None:
@@ -105,6 +128,11 @@ def _block(block: Any) -> str:
     kind = str(block.get("type", "text"))
     if isinstance(block.get("text"), str):
         return str(block["text"])
+    if kind == "tool_result":
+        return _text(block.get("content") or "")
+    source = block.get("source")
+    if isinstance(source, Mapping) and source.get("type") == "text":
+        return str(source.get("data") or "")
     if kind in ("tool_use", "tool_call", "reasoning", "thinking", "redacted_thinking"):
         return ""  # calls are told beside the text; thoughts were never said
     name = block.get("filename") or block.get("name") or block.get("title")
@@ -150,7 +178,7 @@ def _memory_line(alias: str, kind: str, content: Any, date: str | None) -> str:
 
 
 def _safe(said: str) -> str:
-    return _OURS.sub("&lt;", said)
+    return _OURS.sub("&lt;", clean(said))
 
 
 def _short(value: Any) -> str:

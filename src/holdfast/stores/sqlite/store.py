@@ -78,7 +78,8 @@ class SqliteStore(BaseStore):
             raise StoreError(f"Cannot open {self.path!r}: there is no folder {str(folder)!r}.")
         with self._explained():
             db = sqlite3.connect(
-                self.path,
+                # Whole, so that no part of it is read as an option, and `chdir` moves nothing.
+                self.path if self.path == ":memory:" else str(Path(self.path).absolute()),
                 timeout=self.busy_timeout,
                 isolation_level=None,
                 check_same_thread=False,
