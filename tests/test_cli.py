@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from holdfast import __version__ as version
 from holdfast import open_store
 from holdfast.cli import app
 from holdfast.cli.commands import default_store
@@ -197,11 +198,54 @@ def test_the_default_store_is_in_the_users_data_folder(monkeypatch, tmp_path):
         assert len(store.search(())) == 2
 
 
+def test_version():
+    shown = CliRunner().invoke(app, ["--version"])
+    assert (shown.exit_code, shown.stdout) == (0, f"{version}\n")
+    assert CliRunner().invoke(app, []).exit_code in (0, 2)
+
+
+def test_a_model_without_its_key_is_told_in_one_line(run):
+    failed = run("remember", write("t.json", TALK), "--model", "openai:gpt-5-mini", code=2)
+    assert "openai:gpt-5-mini cannot be used" in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
+def test_deeply_nested_json_is_told(run):
+    assert "nested too deeply" in run("remember", write("d.json", "[" * 100_000), code=2).stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_any_words_can_be_shown_on_any_terminal(tmp_path, encoding):
+    said = '[{"role": "user", "content": "needle café 🥜 cut \\ud83d"}]'
+    (tmp_path / "t.json").write_text(said)
+    store = ("-u", "n", "--store", "m.db")
+    assert holdfast("remember", "t.json", *store, cwd=tmp_path).returncode == 0
+    for command in (["recall", "needle"], ["list"], ["list", "--json"]):
+        shown = holdfast(*command, *store, cwd=tmp_path, PYTHONIOENCODING=encoding)
+        assert shown.returncode == 0, shown.stderr
+        assert "needle" in shown.stdout
+        if "--json" in command:
+            assert "café 🥜" in json.loads(shown.stdout)[0]["value"]["content"]["text"]
+
+
+def test_output_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "t.json").write_text(json.dumps(TALK))
+    store = ["-u", "n", "--store", "m.db"]
+    holdfast("remember", "t.json", *store, cwd=tmp_path)
+    command = [sys.executable, "-m", "holdfast", "list", *store]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False
+        )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+
+
 def holdfast(*args, cwd, **env):
     return subprocess.run(
         [sys.executable, "-m", "holdfast", *args],
         capture_output=True,
-        text=True,
+        encoding=env.get("PYTHONIOENCODING", "utf-8"),
         cwd=cwd,
         timeout=120,
         env={**os.environ, **env},

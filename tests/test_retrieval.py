@@ -81,8 +81,11 @@ def test_an_empty_question_is_refused(store, question):
 
 
 def test_bad_settings_are_refused(store):
-    with pytest.raises(InputError, match="k must be at least 1"):
-        recall("x", NS, store=store, k=0)
+    for k in (0, "3"):
+        with pytest.raises(InputError, match="k must be a number from 1 on"):
+            recall("x", NS, store=store, k=k)
+    with pytest.raises(ConfigurationError, match="There is no store"):
+        recall("x", NS)
     with pytest.raises(ConfigurationError, match="'u' is missing"):
         recall("x", ("{u}",), store=store)
 

@@ -241,10 +241,16 @@ def test_a_default_profile_is_the_profile(store):
         ({"default": "x", "default_factory": lambda config: "y"}, "not both"),
         ({"default": {"no": "fit"}}, "fits none of the schemas: Memory"),
         ({"default": Profile(name="n")}, "fits none"),
-        ({"query_limit": 0}, "query_limit must be at least 1"),
+        ({"query_limit": 0}, "query_limit must be a number from 1"),
         ({"phases": [{"instruction": "typo"}]}, r"unknown keys \['instruction'\]"),
         ({"namespace": ()}, "none empty"),
         ({"schemas": [3]}, "cannot be the schema"),
+        ({"schemas": Profile}, "must be a list of schemas"),
+        ({"query_limit": "5"}, "query_limit must be a number"),
+        ({"namespace": None}, "must be a tuple of texts"),
+        ({"instructions": 5}, "instructions must be a text"),
+        ({"max_repairs": "1"}, "max_repairs must be a number"),
+        ({"max_repairs": -1}, "max_repairs must be a number"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_at_once(options, said):
@@ -432,6 +438,8 @@ def test_without_any_store_the_error_says_what_to_do():
     with pytest.raises(ConfigurationError, match="There is no store"):
         _ = manager.store
     assert manager.using(kept := InMemoryStore()).store is kept
+    with pytest.raises(ConfigurationError, match="must be a LangGraph BaseStore, got 'x"):
+        manager.using("x.db").invoke({"messages": HELLO}, CONFIG)
 
 
 def test_a_missing_variable_is_an_error_and_nothing_is_asked(store):

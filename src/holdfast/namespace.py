@@ -125,6 +125,10 @@ def current_store(given: BaseStore | None, config: RunnableConfig) -> BaseStore:
         ConfigurationError: There is neither.
     """
     if given is not None:
+        if not hasattr(given, "batch"):
+            raise ConfigurationError(
+                f"store must be a LangGraph BaseStore, got {given!r}; open_store(...) makes one."
+            )
         return given
     store: BaseStore | None = getattr(current_runtime(config), "store", None)
     if store is None:
@@ -208,6 +212,10 @@ class NamespaceTemplate:
     def __init__(self, template: tuple[str, ...] | list[str] | str | NamespaceTemplate) -> None:
         if isinstance(template, NamespaceTemplate):
             template = template.template
+        if not isinstance(template, str | tuple | list):
+            raise ConfigurationError(
+                f"A namespace must be a tuple of texts, none empty; got {template!r}."
+            )
         labels = (template,) if isinstance(template, str) else tuple(template)
         if not labels or not all(isinstance(label, str) and label for label in labels):
             raise ConfigurationError(

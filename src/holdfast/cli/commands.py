@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar, cast
 
 import typer
 
+from holdfast import __version__
 from holdfast.cli import output
 from holdfast.cli.demo import play
 from holdfast.cli.files import load_messages
-from holdfast.errors import HoldfastError, InputError
+from holdfast.errors import ConfigurationError, HoldfastError, InputError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,14 +27,35 @@ WINDOW = 20
 app = typer.Typer(
     help="Long-term memory for LLM agents, from the command line.",
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version, and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """Long-term memory for LLM agents, from the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # no terminal must lack a letter
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
 User = Annotated[str, typer.Option("--user", "-u", help="Whose memories.")]
 Store = Annotated[
     str | None,
-    typer.Option("--store", envvar="HOLDFAST_STORE", help="File or address of the store."),
+    typer.Option(
+        "--store",
+        envvar="HOLDFAST_STORE",
+        help="The store's file; default: memory.db in your data folder.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -48,8 +71,12 @@ def told(command: Callable[P, T]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return command(*args, **kwargs)
-        except (HoldfastError, ImportError) as error:
-            code = 1 if isinstance(error, ModelFailed) else 2
+        except BrokenPipeError:
+            # Whoever read the output has seen enough; there is nobody left to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except (HoldfastError, ImportError, OSError) as error:
+            code = 1 if isinstance(error, ModelFailed | OSError) else 2
             line = " ".join(str(error).split())
             output.console(to_errors=True).print(output.plain(f"holdfast: {line}"), soft_wrap=True)
             raise typer.Exit(code) from None
@@ -97,7 +124,6 @@ def remember(
     as_json: Json = False,
 ) -> None:
     """Remember a conversation: verbatim, or what a model finds worth keeping."""
-    from holdfast.managers import create_memory_store_manager
     from holdfast.memory import Receipt, Remembered, Usage
 
     messages = load_messages(file, output.tracked("reading"))
@@ -109,7 +135,7 @@ def remember(
     changes: list[Any] = []
     usage, namespace = Usage(), None
     # Built before the store is opened: a model that is not there leaves no file behind.
-    manager = create_memory_store_manager(model, namespace=NAMESPACE, enable_deletes=True)
+    manager = _manager(model)
     with _open(store, make=True) as kept:
         manager = manager.using(kept)
         for number, window in enumerate(_steps(windows, len(messages))):
@@ -120,7 +146,7 @@ def remember(
             except Exception as error:
                 # Whatever a provider raises; what was remembered before it stays.
                 done = f"{number * size} of {len(messages)} messages were remembered"
-                raise ModelFailed(f"{done}, then {model} failed: {error!r}") from error
+                raise ModelFailed(f"{done}, then {model} failed: {_short(error)}") from error
             changes += receipt.changes
             usage, namespace = usage + receipt.usage, receipt.namespace
     whole = Receipt(tuple(changes), namespace, usage)
@@ -128,6 +154,23 @@ def remember(
         output.show_json(whole.to_dict())
     else:
         output.console().print(output.plain(_summary(len(messages), whole)))
+
+
+def _short(error: Exception) -> str:
+    said = f"{type(error).__name__}: {error}"
+    return said if len(said) <= 300 else f"{said[:297]}..."
+
+
+def _manager(model: str | None) -> Any:
+    from holdfast.managers import create_memory_store_manager
+
+    try:
+        return create_memory_store_manager(model, namespace=NAMESPACE, enable_deletes=True)
+    except (HoldfastError, ImportError):
+        raise
+    except Exception as error:
+        # Providers say by errors of their own that there is no key.
+        raise ConfigurationError(f"{model} cannot be used: {error}") from error
 
 
 def _steps(windows: list[list[Any]], total: int) -> Iterable[list[Any]]:

@@ -52,6 +52,8 @@ def _parse(text: str, name: str) -> list[Any]:
         raise InputError(f"{name}: it is empty; give messages as JSON or JSON Lines")
     try:
         whole = json.loads(text)
+    except RecursionError:
+        raise InputError(f"{name}: JSON nested too deeply to be messages") from None
     except ValueError as error:
         if "\n" not in text.strip():
             raise InputError(f"{name}: not JSON: {error}") from None

@@ -12,6 +12,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable
 
 from holdfast import wording
+from holdfast.errors import ConfigurationError
 from holdfast.extract.answer import Answer, read_answer, replies
 from holdfast.extract.draft import DONE, PATCH, REMOVE, Allowed, Draft, Outcome
 from holdfast.extract.models import bind
@@ -41,6 +42,9 @@ class Extractor:
         instructions: What to remember, in the user's words; braces in it are just text.
         allowed: What the model may do, whatever it says.
         max_repairs: How often failures are sent back for correction.
+
+    Raises:
+        ConfigurationError: An argument is of a type that cannot serve.
     """
 
     def __init__(
@@ -51,6 +55,10 @@ class Extractor:
         allowed: Allowed,
         max_repairs: int = 1,
     ) -> None:
+        if not isinstance(instructions, str):
+            raise ConfigurationError(f"instructions must be a text, got {instructions!r}.")
+        if not isinstance(max_repairs, int) or max_repairs < 0:
+            raise ConfigurationError(f"max_repairs must be a number from 0, got {max_repairs!r}.")
         self.model = model
         self.schemas = tuple(schemas)
         self.allowed = allowed

@@ -56,8 +56,8 @@ class MemoryStoreManager(DirectAccess):
         phases: Sequence[MemoryPhase] | None = None,
         max_repairs: int = 1,
     ) -> None:
-        if query_limit < 1:
-            raise ConfigurationError(f"query_limit must be at least 1, got {query_limit!r}.")
+        if not isinstance(query_limit, int) or query_limit < 1:
+            raise ConfigurationError(f"query_limit must be a number from 1, got {query_limit!r}.")
         if default is not None and default_factory is not None:
             raise ConfigurationError("Give either default or default_factory, not both.")
         self.schemas = as_schemas(schemas or (Memory,))

@@ -11,7 +11,12 @@ from holdfast.analysis import value_text
 from holdfast.errors import InputError
 from holdfast.flow import Flow, arun, run
 from holdfast.memory import MESSAGE_KIND, unwrap
-from holdfast.namespace import NamespaceTemplate, decode_namespace
+from holdfast.namespace import (
+    NamespaceTemplate,
+    current_config,
+    current_store,
+    decode_namespace,
+)
 from holdfast.retrieval.finding import find
 
 if TYPE_CHECKING:
@@ -51,7 +56,7 @@ def recall(
     question: str,
     namespace: tuple[str, ...] | str,
     *,
-    store: BaseStore,
+    store: BaseStore | None = None,
     k: int = 5,
     config: RunnableConfig | None = None,
 ) -> list[Recalled]:
@@ -60,7 +65,7 @@ def recall(
     Args:
         question: In plain words.
         namespace: Where to look; it may hold variables, filled in from `config`.
-        store: Any LangGraph `BaseStore`.
+        store: Any LangGraph `BaseStore`; by default that of the running graph.
         k: How many to return at most.
         config: A RunnableConfig, for the variables of the namespace.
 
@@ -69,7 +74,7 @@ def recall(
 
     Raises:
         InputError: The question is empty, or k is less than 1.
-        ConfigurationError: A variable of the namespace is missing.
+        ConfigurationError: A variable of the namespace is missing, or there is no store.
 
     Example:
         >>> from holdfast import open_store, recall
@@ -86,7 +91,7 @@ async def arecall(
     question: str,
     namespace: tuple[str, ...] | str,
     *,
-    store: BaseStore,
+    store: BaseStore | None = None,
     k: int = 5,
     config: RunnableConfig | None = None,
 ) -> list[Recalled]:
@@ -97,15 +102,16 @@ async def arecall(
 def _flow(
     question: str,
     namespace: tuple[str, ...] | str,
-    store: BaseStore,
+    store: BaseStore | None,
     k: int,
     config: RunnableConfig | None,
 ) -> Flow[list[Recalled]]:
     if not isinstance(question, str) or not question.strip():
         raise InputError(f"The question must be a text that is not empty, got {question!r}.")
-    if k < 1:
-        raise InputError(f"k must be at least 1, got {k!r}.")
+    if not isinstance(k, int) or k < 1:
+        raise InputError(f"k must be a number from 1 on, got {k!r}.")
     labels = NamespaceTemplate(namespace)(config)
+    store = current_store(store, current_config(config))
     items = yield from find(store, labels, question, k)
     return [_recalled(item) for item in items]
 

@@ -11,6 +11,7 @@ from langchain_core.tools import StructuredTool
 
 from holdfast.errors import ConfigurationError
 from holdfast.flow import Flow, arun, run
+from holdfast.mending import read_json
 from holdfast.namespace import NamespaceTemplate, current_config
 
 log = logging.getLogger("holdfast")
@@ -34,7 +35,7 @@ class ToolSchema(dict[str, Any]):
 
 
 class MemoryTool(StructuredTool):
-    """A memory tool; a plain text in place of its arguments is taken for the first of them."""
+    """A memory tool; its arguments may also be JSON text, or a plain text for the first of them."""
 
     @property
     def tool_call_schema(self) -> Any:
@@ -50,7 +51,13 @@ class MemoryTool(StructuredTool):
         return await super().ainvoke(self._named(input), config, **kwargs)
 
     def _named(self, input: Any) -> Any:
-        return {next(iter(self.args)): input} if isinstance(input, str) else input
+        """Return the arguments: given as such, as JSON text, or as a text for the first of them."""
+        if not isinstance(input, str):
+            return input
+        read = read_json(input)
+        if isinstance(read, dict) and read and set(read) <= set(self.args):
+            return read
+        return {next(iter(self.args)): input}
 
 
 def memory_tool(
