@@ -9,7 +9,7 @@ demo: $(VENV)/.base
 	$(BIN)/python -m holdfast demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

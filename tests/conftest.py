@@ -1,5 +1,6 @@
 """What all tests share: no network, no keys, no settings of the person who runs them."""
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -17,9 +18,10 @@ for name in list(os.environ):
     if name.startswith(("HOLDFAST_", "OPENAI_", "ANTHROPIC_", "LANGCHAIN_")):
         del os.environ[name]
 
-sys.path.insert(0, GUARD)
-sys.modules.pop("sitecustomize", None)
-import sitecustomize  # noqa: E402, F401 - installs the guard in this process
+if not hasattr(sys.modules.get("sitecustomize"), "NetworkRefused"):
+    sys.path.insert(0, GUARD)
+    sys.modules.pop("sitecustomize", None)
+    importlib.import_module("sitecustomize")  # installs the guard in this process
 
 
 @pytest.fixture(params=["sqlite", "in-memory"])

@@ -395,11 +395,15 @@ def test_without_messages_and_memories_no_model_is_asked():
 
 
 def test_many_inserts_in_one_answer_stay_fast():
-    calls = [("Memory", {"content": f"number {n}"}) for n in range(2_000)]
-    start = time.perf_counter()
-    result, _ = ask(calls)
-    assert len(result) == 2_000
-    assert time.perf_counter() - start < 5
+    def seconds(number):
+        calls = [("Memory", {"content": f"number {n}"}) for n in range(number)]
+        start = time.process_time()
+        result, _ = ask(calls)
+        assert len(result) == number
+        return time.process_time() - start
+
+    seconds(10)
+    assert seconds(1_600) < 12 * seconds(200)  # eight times as many; sixty-four if each met each
 
 
 def test_a_patch_after_a_removal_in_one_answer_is_refused():
@@ -575,7 +579,7 @@ names = st.sampled_from(["Memory", "Profile", "PatchDoc", "RemoveDoc", "Done", "
 answers = st.lists(st.tuples(names, arguments), max_size=4) | st.text()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(answers, min_size=4, max_size=4), st.booleans(), st.booleans(), st.booleans())
 def test_whatever_a_model_says_the_flags_hold_and_the_receipt_adds_up(said, ins, upd, dele):
     existing = [OLD, ("k3", "Profile", {"name": "Nora"})]

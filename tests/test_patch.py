@@ -26,7 +26,7 @@ def plain(value):
     return json.dumps(value, sort_keys=True)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(documents, documents)
 def test_patches_in_rfc_6902_make_the_intended_document(before, intended):
     # "-" is no index and "" paths are no fields: jsonpatch writes what a careful model would.
@@ -73,7 +73,7 @@ def flat(value):
     return value if isinstance(value, str) else json.dumps(value)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(shelves, shelves)
 def test_flat_edits_make_the_intended_document(before, intended):
     schema = as_schema(Shelf)
@@ -90,7 +90,7 @@ def test_flat_edits_make_the_intended_document(before, intended):
     assert schema.validate(changed).model_dump() == intended.model_dump()
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(shelves, st.lists(texts, max_size=3))
 def test_flat_edits_append_and_remove_in_lists(shelf, added):
     schema = as_schema(Shelf)

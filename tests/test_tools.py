@@ -144,7 +144,9 @@ def test_a_schema_instance_json_text_and_spread_fields_are_understood(store):
     assert sorted(v["content"]["name"] for v in values(store)) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("key", ["favourites", "a/b c", "日本", "7", str(uuid.uuid4())])
+@pytest.mark.parametrize(
+    "key", ["favourites", "a/b c", "日本", "7", "6f0d5d0e-6a5c-4d0a-9a43-6d1f6f1a7c55"]
+)
 def test_keys_that_are_no_uuids_work(store, key):
     store.put(NS, key, {"content": "old"})
     tool = manage(store)

@@ -246,7 +246,7 @@ def normalised(value: Any) -> Any:
 
 
 def clean(text: str) -> str:
-    """Return a text with half surrogate pairs (a cut emoji) replaced: no encoding has them.
+    r"""Return a text with half surrogate pairs (a cut emoji) replaced: no encoding has them.
 
     Example:
         >>> clean("cut \ud83d") == "cut \N{REPLACEMENT CHARACTER}"

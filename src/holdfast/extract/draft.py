@@ -225,11 +225,13 @@ class Draft:
 
     def _find(self, given: Any) -> Doc | None:
         name = str(given).strip() if isinstance(given, str | int | uuid.UUID) else ""
+        if not name:
+            return None
         for doc in self.docs:
             if doc.alias == name.lower():
                 return doc
         for doc in self.docs:
-            if name and (doc.id == name or _same_uuid(doc.id, name)):
+            if doc.id == name or _same_uuid(doc.id, name):
                 return doc
         return None
 
