@@ -169,6 +169,7 @@ def test_a_whole_document_at_the_root_replaces():
         ({"patches": 7}, "not a list of patches: 7 @ patches"),
         ({"patches": []}, "no edit given; give op, path and value @ op"),
         ({"patches": [7]}, "not a patch: 7 @ patches/0"),
+        ({"patches": {}}, "not a patch: {} @ patches/0"),
         ({"patches": [{"op": "add", "path": "/a"}]}, "add needs a value @ patches/0/value"),
         ({"value": "not a document"}, "no edit given; give op, path and value @ op"),
     ],

@@ -87,7 +87,7 @@ def _read_patches(given: Any) -> tuple[list[Edit], list[Failure]]:
     failures: list[Failure] = []
     for number, one in enumerate(patches):
         patch = read_json(one) if isinstance(one, str) else one
-        if not isinstance(patch, Mapping):
+        if not isinstance(patch, Mapping) or not patch:
             failures.append(Failure(f"not a patch: {_short(one)}", f"patches/{number}"))
         elif "op" not in patch and "path" not in patch:
             edits.append(Edit("merge", "", dict(patch)))

@@ -192,11 +192,11 @@ class Draft:
         allowed: Allowed,
         staged: dict[Doc, _Staged],
     ) -> Outcome:
-        offered = self.tools(allowed)
         if call.name == DONE:
             return Outcome(DONE)
-        if call.name not in offered and call.name not in self._by_tool:
-            listed = ", ".join(offered) or "none"
+        permitted = {PATCH: allowed.updates, REMOVE: allowed.deletes}.get(call.name, False)
+        if call.name not in self._by_tool and not permitted:
+            listed = ", ".join(self.tools(allowed)) or "none"
             reason = f"no tool of that name is on offer; there are: {listed}"
             return Outcome(call.name, failures=[Failure(reason, call.name or "name")])
         if call.arguments is None:
@@ -287,7 +287,7 @@ class Draft:
         meant = self._find(named)
         if meant is not None and meant.now is not None and allowed.updates:
             return self._edit(meant, content, staged)  # an insert of a known id is an update
-        if schema not in self.insertable(allowed):
+        if not allowed.inserts and schema not in self.insertable(allowed):
             one = next(doc for doc in self.present if doc.kind == schema.kind)
             reason = f"there is one already, {one.alias}, and there may be no second"
             return Outcome(schema.tool, one, [Failure(reason, schema.tool)])
