@@ -29,6 +29,7 @@ UNKNOWN_KIND = "__any__"
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_ENCODER = json.JSONEncoder(sort_keys=True, default=str)
 _CONTENT = uuid.UUID("6f0d5d0e-6a5c-5d0a-9a43-6d1f6f1a7c55")
 
 
@@ -266,7 +267,17 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=True, default=str)
+    return _ENCODER.encode(value)
+
+
+def said(kind: str, content: Any) -> str:
+    """Return what a memory says as one text: equal for two that say the same.
+
+    Example:
+        >>> said("Memory", {"content": "tea"}) == said("Memory", {"content": " tea"})
+        True
+    """
+    return _canonical([kind, normalised(content)])
 
 
 def content_key(kind: str, content: Any) -> str:
@@ -276,7 +287,7 @@ def content_key(kind: str, content: Any) -> str:
         >>> content_key("Memory", {"content": "tea"}) == content_key("Memory", {"content": " tea"})
         True
     """
-    return str(uuid.uuid5(_CONTENT, _canonical([kind, normalised(content)])))
+    return str(uuid.uuid5(_CONTENT, said(kind, content)))
 
 
 def profile_key(kind: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from holdfast import wording
 from holdfast.extract.answer import Call
-from holdfast.memory import UNKNOWN_KIND, Action, Change, Failure, content_key, normalised, same
+from holdfast.memory import UNKNOWN_KIND, Action, Change, Failure, normalised, said, same
 from holdfast.patch import Edit, apply_edits, read_edits
 from holdfast.schema import Invalid, Schema
 
@@ -141,7 +141,7 @@ class Draft:
 
     def _note(self, doc: Doc, content: Mapping[str, Any]) -> None:
         """Note what a document says, or may say soon, so that a repetition is found at once."""
-        self._saying.setdefault(content_key(doc.kind, content), []).append(doc)
+        self._saying.setdefault(said(doc.kind, content), []).append(doc)
 
     @property
     def present(self) -> list[Doc]:
@@ -305,7 +305,7 @@ class Draft:
         importance: int | None,
         staged: Mapping[Doc, _Staged],
     ) -> Outcome:
-        for doc in self._saying.get(content_key(schema.kind, data), ()):
+        for doc in self._saying.get(said(schema.kind, data), ()):
             now = staged[doc].content if doc in staged else doc.now
             if now is not None and same(normalised(now), normalised(data)):
                 self._repeats += [] if doc.is_new or doc.touched else [doc]
