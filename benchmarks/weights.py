@@ -1,6 +1,6 @@
 """Prints what each dependency of holdfast weighs, installed, as the table in docs/architecture.md.
 
-    python benchmarks/weights.py
+python benchmarks/weights.py
 """
 
 from __future__ import annotations
