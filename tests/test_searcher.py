@@ -220,6 +220,18 @@ async def test_a_threads_summary_is_kept_once_and_found_again(store, how):
     assert recall("dinner with rice", NS, store=store)[0].kind == "ConversationSummary"
 
 
+def test_summaries_of_two_schemas_stand_side_by_side(store):
+    config = {"configurable": {"thread_id": 0}}
+    for reply, schema in (
+        (summary("Rice."), ConversationSummary),
+        ([("Ticket", {"topic": "t", "urgency": 2})], Ticket),
+    ):
+        model = ScriptedModel([reply])
+        keeper = create_thread_summarizer(model, schema=schema, namespace=NS, store=store)
+        assert keeper.invoke(HELLO, config).receipt.inserted
+    assert len([i for i in store.search(NS, limit=50) if i.value.get("kind")]) == 2
+
+
 def test_a_summary_needs_its_thread(store):
     keeper = create_thread_summarizer(ScriptedModel([]), namespace=NS, store=store)
     with pytest.raises(ConfigurationError, match="thread_id"):

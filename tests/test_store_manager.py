@@ -617,14 +617,28 @@ def test_what_changed_meanwhile_is_not_deleted(store):
     assert "changed meanwhile" in puts.receipt.rejected[0].reason
 
 
-def test_an_update_that_no_longer_fits_is_rejected(store):
-    newer = {"kind": "Pair", "content": {"a": "", "b": ""}}
+def test_nothing_is_placed_by_its_number_in_a_list_that_changed(store):
+    newer = {"kind": "Pair", "content": {"a": "", "b": "", "notes": ["0", "1"]}}
     manager = paired(
-        store, edit_of("/notes/0", "ours"), meanwhile=lambda: store.put(NS, "profile-Pair", newer)
+        store, edit_of("/notes/0", None, "remove"), edit_of("/a", "ours"),
+        meanwhile=lambda: store.put(NS, "profile-Pair", newer),
+    )  # fmt: skip
+    puts = manager.invoke({"messages": HELLO})
+    content = store.get(NS, "profile-Pair").value["content"]
+    assert content == {"a": "ours", "b": "", "notes": ["0", "1"]}
+    (change,) = puts.receipt.changes
+    assert change.action == "updated"
+    assert change.reason.endswith("left as it is @ profile-Pair/notes")
+
+
+def test_a_field_that_both_changed_stays_as_it_is(store):
+    newer = {"kind": "Pair", "content": {"a": "theirs", "b": "", "notes": ["1"]}}
+    manager = paired(
+        store, edit_of("/a", "ours"), meanwhile=lambda: store.put(NS, "profile-Pair", newer)
     )
     puts = manager.invoke({"messages": HELLO})
     assert store.get(NS, "profile-Pair").value == newer
-    assert "no longer fits" in puts.receipt.rejected[0].reason
+    assert "changed meanwhile" in puts.receipt.rejected[0].reason
 
 
 def test_runs_side_by_side_on_one_profile_lose_nothing(store):

@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from holdfast import Toolbox, create_manage_memory_tool, create_search_memory_tool
-from holdfast.errors import InputError
+from holdfast.errors import ConfigurationError, InputError
 from holdfast.testing import LocalProvider
 
 NS = ("memories", "{user_id}")
@@ -92,8 +92,14 @@ async def test_what_cannot_be_run_is_told_and_the_rest_runs(box, store):
     assert "There is no tool" in block["content"]
 
 
+def test_two_tools_of_one_name_are_refused(store):
+    twins = [create_manage_memory_tool((name,), store=store) for name in ("team", "private")]
+    with pytest.raises(ConfigurationError, match="share a name"):
+        Toolbox(twins)
+
+
 def test_no_calls_and_bad_calls(box):
-    assert box.run_openai(None) == []
+    assert box.run_openai(None) == box.run_anthropic(None) == box.run_anthropic("text") == []
     with pytest.raises(InputError, match="no tool call"):
         box.run_openai(["text"])
     assert [tool["name"] for tool in box.anthropic] == ["manage_memory", "search_memory"]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import threading
+import time
 import uuid
 
 import pytest
@@ -576,3 +577,83 @@ async def test_a_cancelled_call_frees_the_memory(store):
         await task
     slow.wait = False
     assert await asyncio.wait_for(tool.ainvoke(given), 5) == "updated memory k"
+
+
+# Found by breaking things
+
+
+def test_single_without_a_schema_leaves_other_memories_alone(store):
+    manage(store).invoke({"content": "Ines is allergic to peanuts"})
+    one = manage(store, kind="single")
+    assert one.invoke({"content": "Answer in Portuguese"}) == "created memory profile-Memory"
+    assert one.invoke({"content": "Answer in German"}) == "updated memory profile-Memory"
+    one.invoke({"action": "delete"})
+    assert [value["content"] for value in values(store)] == ["Ines is allergic to peanuts"]
+
+
+class Task(BaseModel):
+    title: str
+    done: bool | int = 0
+
+
+def test_small_updates_are_updates_and_unknown_fields_are_told(store):
+    tool = manage(store, schema=Task)
+    key = id_of(tool.invoke({"content": {"title": "a  b"}}))
+    for content in ({"done": False}, {"title": "a\nb"}):
+        answer = tool.invoke({"action": "update", "id": key, "content": content})
+        assert answer == f"updated memory {key}"
+    assert values(store)[0]["content"] == {"title": "a\nb", "done": False}
+    refused = tool.invoke({"action": "update", "id": key, "content": {"titel": "z"}})
+    assert "Task has no field 'titel'; it has title, done" in refused
+
+
+def test_the_same_words_after_an_edit_are_one_memory(store):
+    tool = manage(store)
+    key = id_of(tool.invoke({"content": "likes tea"}))
+    tool.invoke({"action": "update", "id": key, "content": "likes mate"})
+    answers = [tool.invoke({"content": "likes tea"}).split()[0] for _ in range(3)]
+    assert answers == ["created", "memory", "memory"]
+    assert sorted(value["content"] for value in values(store)) == ["likes mate", "likes tea"]
+
+
+def test_a_cut_emoji_is_replaced_in_and_out(store):
+    manage(store).invoke({"content": "likes tea \ud83d"})
+    store.put(NS, "old", {"content": "older tea \ud83d"})
+    search = create_search_memory_tool(NS, store=store)
+    search.invoke("tea").encode()
+    assert "likes tea \N{REPLACEMENT CHARACTER}" in {v["content"] for v in values(store)}
+
+
+class Measure(BaseModel):
+    x: float
+
+
+@pytest.mark.parametrize(
+    ("options", "given"),
+    [
+        ({}, {"content": "fine", "self": 1, "config": {}, "run_manager": 2}),
+        ({"schema": Measure}, {"content": {"x": 1}, "self": 1}),
+    ],
+)
+async def test_arguments_with_names_of_langchains_own_do_no_harm(store, options, given):
+    tool = manage(store, **options)
+    assert tool.invoke(given).startswith("created")
+    call = {"name": tool.name, "args": given, "id": "1", "type": "tool_call"}
+    assert "says that already" in (await tool.ainvoke(call)).content
+
+
+def test_numbers_and_texts_beyond_reason_are_refused_in_words(store):
+    search = create_search_memory_tool(NS, store=store)
+    assert "limit must be a whole number" in search.invoke({"query": "x", "limit": 1e999})
+    assert "filter must be" in search.invoke({"query": "x", "filter": "[" * 5_000})
+    tool = manage(store, schema=Measure)
+    assert "content must be an object" in tool.invoke({"content": "[" * 5_000})
+    assert "finite number" in tool.invoke({"content": '{"x": NaN}'})
+    assert values(store) == []
+
+
+def test_a_run_of_letters_that_is_no_word_is_indexed_quickly(store):
+    start = time.perf_counter()
+    store.put(NS, "k", {"content": "y" * 1_000_000 + " needle"})
+    assert create_search_memory_tool(NS, store=store).invoke("needle")
+    assert time.perf_counter() - start < 5

@@ -27,6 +27,9 @@ STOP_WORDS = frozenset(
 
 K1, B = 1.2, 0.75
 
+LONGEST_STEMMED = 40
+"""Letters of the longest word that is stemmed; longer runs are no words, and slow to stem."""
+
 
 @functools.cache
 def _stemmer() -> Any:
@@ -35,7 +38,7 @@ def _stemmer() -> Any:
 
 @functools.lru_cache(maxsize=65_536)
 def _stem(word: str) -> str:
-    if not word.isascii() or not word.isalpha():
+    if len(word) > LONGEST_STEMMED or not word.isascii() or not word.isalpha():
         return word
     return str(_stemmer().stemWord(word))
 

@@ -45,7 +45,7 @@ def read_json(text: str) -> Any:
     text = re.sub(r"^\s*```(?:json)?\s*|\s*```\s*$", "", text)
     try:
         value = json.loads(text, strict=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return read_json(value) if isinstance(value, str) and value != text else value
 

@@ -66,7 +66,7 @@ class ThreadExtractor(FlowRunnable[MessagesState, Any]):
                 failures.append(Failure(f"call {self.schema.tool} with a JSON object", call.name))
                 continue
             try:
-                return self.schema.validate(call.arguments)
+                return self.schema.take(call.arguments)[0]
             except Invalid as invalid:
                 failures += [Failure(f.reason, f"{call.name}/{f.path}") for f in invalid.failures]
         raise Invalid(failures or [Failure("no tool was called", self.schema.tool)])

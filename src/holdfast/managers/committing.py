@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from jsonpatch import JsonPatchException, make_patch
-from jsonpointer import JsonPointerException
 from langgraph.store.base import BaseStore, GetOp, Item, PutOp
 
 from holdfast.flow import Flow, StoreOps, exclusively
@@ -15,6 +13,9 @@ from holdfast.managers.known import KnownItems
 from holdfast.memory import Action, Change, content_key, normalised, profile_key, same, unwrap, wrap
 from holdfast.namespace import decode_namespace
 from holdfast.schema import Invalid, Schema
+
+_ABSENT = object()
+"""A field that is not there; it is the same as itself only."""
 
 
 def commit(
@@ -144,16 +145,48 @@ def _inserted(change: Change, key: str, now: Item | None) -> Change:
 
 
 def _made_again(change: Change, now: Mapping[str, Any], schemas: Sequence[Schema]) -> Change:
-    """Make an update again on a newer version, without asking the model."""
+    """Make an update again on a newer version, without asking the model.
+
+    Field by field, what only one side changed is taken; what both changed stays as it is, and is
+    told. Nothing is placed by its number in a list: other things may stand there by now.
+    """
+    after, conflicts = _merged(change.before, change.after, now, "")
+    reason = None
+    if conflicts:
+        reason = f"changed meanwhile, and left as it is @ {change.key}{', '.join(conflicts)}"
     schema = next((schema for schema in schemas if schema.kind == change.kind), None)
     try:
-        after = make_patch(change.before, change.after).apply(dict(now))
         after = schema.take(after)[1] if schema else after
-    except (JsonPatchException, JsonPointerException, Invalid) as error:
-        reason = f"it was changed meanwhile, and the update no longer fits ({error}) @ {change.key}"
-        return replace(change, action="rejected", before=dict(now), after=None, reason=reason)
-    action: Action = "unchanged" if same(after, now) else "updated"
-    return replace(change, action=action, before=dict(now), after=after)
+    except Invalid as invalid:
+        reason = f"changed meanwhile; together with that it is not valid ({invalid}) @ {change.key}"
+        after = now
+    action: Action = "updated"
+    if same(after, now):
+        action, after = ("rejected", None) if reason else ("unchanged", after)
+    return replace(change, action=action, before=dict(now), after=after, reason=reason)
+
+
+def _merged(before: Any, after: Any, now: Any, path: str) -> tuple[Any, list[str]]:
+    """Return what comes of a change from before to after, made on now; and where it cannot be."""
+    if same(before, after) or same(now, after):
+        return now, []
+    if same(before, now):
+        return after, []
+    if all(isinstance(value, Mapping) for value in (before, after, now)):
+        merged: dict[str, Any] = {}
+        conflicts: list[str] = []
+        for name in {**now, **after}:
+            was, wanted, there = (side.get(name, _ABSENT) for side in (before, after, now))
+            value, told = _merged(was, wanted, there, f"{path}/{name}")
+            conflicts += told
+            if value is not _ABSENT:
+                merged[name] = value
+        return merged, conflicts
+    if all(isinstance(value, list) for value in (before, after, now)):
+        added = after[len(before) :]
+        if added and same(after[: len(before)], before):
+            return [*now, *(one for one in added if one not in now)], []
+    return now, [path]
 
 
 def _with_default(changes: Sequence[Change], items: KnownItems) -> tuple[Change, ...]:

@@ -102,7 +102,8 @@ class MemoryStoreManager(DirectAccess):
         messages, max_steps = read_input(input)
         if self.model is None:
             thread = config.get("configurable", {}).get("thread_id")
-            return (yield from keep(store, namespace, messages, thread and str(thread)))
+            name = None if thread in (None, "") else str(thread)
+            return (yield from keep(store, namespace, messages, name))
         items, usage = yield from self._known(store, namespace, messages, config)
         draft = Draft(items.known, self.schemas)
         for extractor, with_messages in self._passes:

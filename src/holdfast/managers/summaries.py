@@ -14,7 +14,7 @@ from holdfast.errors import ConfigurationError
 from holdfast.extract.thread import ThreadExtractor
 from holdfast.flow import Flow, FlowRunnable, StoreOps
 from holdfast.managers.inputs import read_input
-from holdfast.memory import Action, Change, Receipt, Remembered, unwrap
+from holdfast.memory import Action, Change, Receipt, Remembered, clean, same, unwrap
 from holdfast.namespace import NamespaceTemplate, current_store, decode_namespace
 from holdfast.schema import as_schema
 
@@ -50,7 +50,7 @@ class ThreadSummarizer(FlowRunnable[Any, list[dict[str, Any]]]):
         """Return the work for one input as a flow."""
         store, namespace = current_store(self._store, config), self.namespace(config)
         thread = config.get("configurable", {}).get("thread_id")
-        if not thread:
+        if thread in (None, ""):
             raise ConfigurationError(
                 "A summary is kept under its thread: give config={'configurable': "
                 "{'thread_id': ...}}."
@@ -58,13 +58,13 @@ class ThreadSummarizer(FlowRunnable[Any, list[dict[str, Any]]]):
         messages, _ = read_input(input)
         document, usage = yield from self._extractor.extract(messages)
         schema = self._extractor.schema
-        digest = hashlib.blake2b(str(thread).encode(), digest_size=8).hexdigest()
-        key = f"summary-{digest}"
+        digest = hashlib.blake2b(clean(str(thread)).encode(), digest_size=8).hexdigest()
+        key = f"{schema.kind}-{digest}"
         (item,) = yield StoreOps(store, [GetOp(namespace, key)])
         before = unwrap(item.value)[1] if item else None
         after = schema.dump(document)
         value = {"kind": schema.kind, "content": after}
-        action: Action = "unchanged" if before == after else "updated" if item else "inserted"
+        action: Action = "unchanged" if same(before, after) else "updated" if item else "inserted"
         puts = []
         if action != "unchanged":
             yield StoreOps(store, [PutOp(namespace, key, value)])

@@ -10,7 +10,7 @@ from langgraph.store.base import BaseStore, SearchItem
 from holdfast.analysis import value_text
 from holdfast.errors import InputError
 from holdfast.flow import Flow, arun, run
-from holdfast.memory import MESSAGE_KIND, unwrap
+from holdfast.memory import MESSAGE_KIND, clean, unwrap
 from holdfast.namespace import (
     NamespaceTemplate,
     current_config,
@@ -120,7 +120,7 @@ def _recalled(item: SearchItem) -> Recalled:
     kind, content = unwrap(item.value)
     said = kind == MESSAGE_KIND
     return Recalled(
-        text=str(content.get("text", "")) if said else value_text(item.value),
+        text=clean(str(content.get("text", "")) if said else value_text(item.value)),
         score=min(1.0, item.score or 0.0),  # rounding takes some cosines past 1
         kind=kind,
         key=item.key,

@@ -19,6 +19,7 @@ log = logging.getLogger("holdfast")
 SHARED = ("memories",)
 """Where memories live when no namespace is given: one place for every user."""
 
+_CLASHING = frozenset({"self", "config", "run_manager", "callbacks"})
 _warned: set[str] = set()
 
 
@@ -52,12 +53,21 @@ class MemoryTool(StructuredTool):
 
     def _named(self, input: Any) -> Any:
         """Return the arguments: given as such, as JSON text, or as a text for the first of them."""
+        if isinstance(input, dict):
+            if input.get("type") == "tool_call":
+                return {**input, "args": _spared(input.get("args") or {})}
+            return _spared(input)
         if not isinstance(input, str):
             return input
         read = read_json(input)
         if isinstance(read, dict) and read and set(read) <= set(self.args):
             return read
         return {next(iter(self.args)): input}
+
+
+def _spared(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments without those that would clash with LangChain's own."""
+    return {name: value for name, value in arguments.items() if name not in _CLASHING}
 
 
 def memory_tool(

@@ -14,7 +14,7 @@ from langgraph.store.base import BaseStore, GetOp, Item, PutOp
 from holdfast import wording
 from holdfast.errors import ConfigurationError, InputError
 from holdfast.flow import Flow, StoreOps, exclusively
-from holdfast.memory import content_key, normalised, profile_key, unwrap, wrap
+from holdfast.memory import clean, content_key, normalised, profile_key, same, unwrap, wrap
 from holdfast.mending import blocks_text, read_json
 from holdfast.namespace import NamespaceTemplate, current_store
 from holdfast.retrieval.finding import read_profiles
@@ -75,7 +75,8 @@ class _Manager:
             if item is None:
                 raise Refusal(
                     f"There is no memory with the id {id!r}; nothing was {action}d. "
-                    "Search for it, and give the id exactly as it is shown."
+                    "Search for it, and give the id exactly as it is shown; memories of namespaces "
+                    "below this one can be read, not changed."
                 )
             if action == "delete":
                 yield StoreOps(place.store, [PutOp(place.namespace, item.key, None)])
@@ -113,16 +114,20 @@ class _Manager:
         return dict(given)
 
     def _create(self, place: _Place, content: Any) -> Flow[str]:
-        stored = self._validated(content)
-        key = content_key(self.kind, unwrap(self._value(stored))[1])
+        value = self._value(self._validated(content))
+        # A key that follows from the words; the next, where an edit has put others under it.
+        spoken = unwrap(value)[1]
+        keys = [content_key(self.kind, spoken)]
+        keys += [content_key(f"{self.kind}#{number}", spoken) for number in range(1, 4)]
         release = yield exclusively(place.store, place.namespace)
         try:
-            item = yield from _get(place, key)
-            if item is not None and _same(item, self._value(stored)):
-                return f"memory {key} says that already; nothing new was created"
-            if item is not None:
-                key = str(uuid.uuid4())  # by now that key holds something else
-            yield StoreOps(place.store, [PutOp(place.namespace, key, self._value(stored))])
+            found = yield StoreOps(place.store, [GetOp(place.namespace, key) for key in keys])
+            for key, item in zip(keys, found, strict=True):
+                if item is not None and _says(item, value):
+                    return f"memory {key} says that already; nothing new was created"
+            free = (key for key, item in zip(keys, found, strict=True) if item is None)
+            key = next(free, str(uuid.uuid4()))
+            yield StoreOps(place.store, [PutOp(place.namespace, key, value)])
             return f"created memory {key}"
         finally:
             release()
@@ -131,7 +136,7 @@ class _Manager:
         key = profile_key(self.kind)
         release = yield exclusively(place.store, place.namespace)
         try:
-            found = yield from read_profiles(place.store, place.namespace, [self.kind], 1)
+            found = yield from self._documents(place, key)
             if found and action == "delete":
                 yield StoreOps(place.store, [PutOp(place.namespace, found[0].key, None)])
                 return f"deleted memory {found[0].key}"
@@ -144,6 +149,13 @@ class _Manager:
             return f"created memory {key}"
         finally:
             release()
+
+    def _documents(self, place: _Place, key: str) -> Flow[list[Item]]:
+        """Return the one document; a text by its key only, since others are of its kind too."""
+        if self.schema is not None:
+            return (yield from read_profiles(place.store, place.namespace, [self.kind], 1))
+        (item,) = yield StoreOps(place.store, [GetOp(place.namespace, key)])
+        return [item] if item is not None else []
 
     def _update(self, place: _Place, item: Item, content: Any) -> Flow[str]:
         kind, before = unwrap(item.value)
@@ -160,9 +172,15 @@ class _Manager:
                 raise Refusal(
                     f"Memory {item.key} is a {kind}, not a {self.kind}. Nothing was updated."
                 )
+            unknown = [name for name in content if not self.schema.has(name)]
+            if unknown:
+                raise Refusal(
+                    f"{self.kind} has no field {unknown[0]!r}; it has "
+                    f"{', '.join(self.schema.fields)}. Nothing was updated."
+                )
             after = self._validated({**before, **content})
             value = wrap(kind, after, item.value)
-        if _same(item, value):
+        if same(item.value, value):
             return f"memory {item.key} says that already; nothing was changed"
         yield StoreOps(place.store, [PutOp(place.namespace, item.key, value)])
         return f"updated memory {item.key}"
@@ -171,7 +189,7 @@ class _Manager:
         if self.schema is None:
             return content
         try:
-            return self.schema.dump(self.schema.validate(content))
+            return self.schema.take(content)[1]
         except Invalid as invalid:
             reasons = "; ".join(str(failure).removesuffix(" @ ") for failure in invalid.failures)
             raise Refusal(
@@ -207,7 +225,7 @@ def _remembered_text(given: Any) -> str:
         given = wording.as_json(given) if given else None
     if given is None or isinstance(given, bool) or not str(given).strip():
         raise Refusal("content is missing: say in words what to remember. Nothing was changed.")
-    said = str(given)
+    said = clean(str(given))
     if len(said) > LONGEST:
         raise Refusal(
             f"content has {len(said):,} characters, more than the {LONGEST:,} that a memory may "
@@ -216,8 +234,8 @@ def _remembered_text(given: Any) -> str:
     return said
 
 
-def _same(item: Item, value: Mapping[str, Any]) -> bool:
-    return bool(normalised(unwrap(item.value)) == normalised(unwrap(value)))
+def _says(item: Item, value: Mapping[str, Any]) -> bool:
+    return same(normalised(unwrap(item.value)), normalised(unwrap(value)))
 
 
 def _parameters(schema: Schema | None, permitted: Sequence[str], *, single: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from langgraph.store.base import BaseStore, SearchItem
 from holdfast import wording
 from holdfast.errors import InputError
 from holdfast.flow import Flow
+from holdfast.memory import clean
 from holdfast.mending import blocks_text, read_json
 from holdfast.namespace import current_store
 from holdfast.retrieval.finding import find
@@ -22,7 +23,7 @@ from holdfast.tools.base import Refusal, memory_tool, tool_namespace
 MOST = 100
 """How many memories one search returns at most."""
 
-_FIELD = re.compile(r"[A-Za-z_][\w.\-]*\Z|\$(?:and|or)\Z")
+_FIELD = re.compile(r"[^\W\d][\w.\-]*\Z|\$(?:and|or)\Z")
 
 
 def create_search_memory_tool(
@@ -76,7 +77,7 @@ def create_search_memory_tool(
                 raise
             raise Refusal(f"The filter cannot be used: {error} Search without it.") from error
         page = found[offset:]
-        shown = wording.as_json([_shown(item) for item in page])
+        shown = clean(wording.as_json([_shown(item) for item in page]))
         return (shown, page) if response_format == "content_and_artifact" else shown
 
     description = wording.text("search_memory", instructions=instructions.strip()).strip()
@@ -106,7 +107,7 @@ def _number(arguments: Mapping[str, Any], name: str, *, default: int, least: int
         return default
     try:
         number = int(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Refusal(f"{name} must be a whole number, got {given!r}.") from None
     if number < least:
         raise Refusal(f"{name} must be at least {least}, got {given!r}.")

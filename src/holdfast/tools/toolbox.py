@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from holdfast.errors import InputError
+from holdfast.errors import ConfigurationError, InputError
 from holdfast.mending import read_json
 
 
@@ -19,6 +19,9 @@ class Toolbox:
 
     Args:
         tools: LangChain tools: the memory tools, and any others.
+
+    Raises:
+        ConfigurationError: Two of them share a name.
 
     Example:
         >>> from holdfast import create_manage_memory_tool, open_store
@@ -35,7 +38,11 @@ class Toolbox:
     """
 
     def __init__(self, tools: Iterable[BaseTool]) -> None:
-        self._tools = {tool.name: tool for tool in tools}
+        listed = list(tools)
+        self._tools = {tool.name: tool for tool in listed}
+        if len(self._tools) < len(listed):
+            names = ", ".join(tool.name for tool in listed)
+            raise ConfigurationError(f"Two tools share a name ({names}); give them name=.")
 
     @property
     def openai(self) -> list[dict[str, Any]]:
@@ -74,7 +81,7 @@ class Toolbox:
         return [_openai_message(call, await self._arun(call, config)) for call in calls]
 
     def run_anthropic(
-        self, content: Sequence[Any], config: RunnableConfig | None = None
+        self, content: Sequence[Any] | None, config: RunnableConfig | None = None
     ) -> list[dict[str, Any]]:
         """Run the `tool_use` blocks of an Anthropic message; return a `tool_result` for each.
 
@@ -85,7 +92,7 @@ class Toolbox:
         return [_anthropic_block(c, self._run(c, config)) for c in _anthropic_calls(content)]
 
     async def arun_anthropic(
-        self, content: Sequence[Any], config: RunnableConfig | None = None
+        self, content: Sequence[Any] | None, config: RunnableConfig | None = None
     ) -> list[dict[str, Any]]:
         """Run the `tool_use` blocks of an Anthropic message, awaiting; see `run_anthropic`."""
         calls = _anthropic_calls(content)
@@ -137,9 +144,9 @@ def _openai_message(call: Mapping[str, Any], said: str) -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": call["id"], "content": said}
 
 
-def _anthropic_calls(content: Sequence[Any]) -> list[dict[str, Any]]:
+def _anthropic_calls(content: Sequence[Any] | None) -> list[dict[str, Any]]:
     calls = []
-    for block in content:
+    for block in content if content and not isinstance(content, str) else ():
         if _field(block, "type") == "tool_use":
             given = _field(block, "input")
             args = dict(given) if isinstance(given, Mapping) else None
