@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from holdfast import SqliteStore
 from holdfast.cli import app
 from holdfast.testing import LocalProvider
 
@@ -35,6 +36,15 @@ def answer(request):
     return next(reply for words, reply in ANSWERS.items() if words in asked)
 
 
+def stores_in(names):
+    return [value for value in names.values() if isinstance(value, SqliteStore)]
+
+
+def close(stores):
+    for store in stores:
+        store.close()
+
+
 @pytest.fixture
 def provider(monkeypatch):
     with LocalProvider(answer) as server:
@@ -53,14 +63,15 @@ def test_python_blocks_run_and_print_what_stands_under_them(
     for kind, text in blocks(document):
         if kind == "python":
             printed = io.StringIO()
+            before = stores_in(names)
             with contextlib.redirect_stdout(printed):
                 exec(compile(text, f"{document.name}", "exec"), names)
+            after = stores_in(names)
+            close(store for store in before if store not in after)
         elif kind == "text" and printed is not None:
             assert printed.getvalue() == text
             printed = None
-    for value in names.values():
-        if hasattr(value, "close") and hasattr(value, "batch"):
-            value.close()
+    close(stores_in(names))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
