@@ -164,6 +164,25 @@ def test_calls_of_tools_are_kept_and_nothing_said_is_told(store):
     assert again == []
 
 
+def test_calls_of_different_tools_are_different_messages(store):
+    def call(name):
+        function = {"name": name, "arguments": "{}"}
+        return {"role": "assistant", "content": None, "tool_calls": [{"function": function}]}
+
+    manager = keeper(store)
+    for messages in ([call("one")], [call("two")], [call("two")], [call("two"), call("one")]):
+        manager.invoke({"messages": messages}, in_thread("t"))
+    contents = [item.value["content"] for item in store.search(NS, limit=50)]
+    in_order = sorted(contents, key=lambda content: content["seq"])
+    assert [content["calls"][0]["tool"] for content in in_order] == ["one", "two", "one"]
+
+
+def test_what_others_store_as_messages_does_no_harm(store):
+    store.put(NS, "theirs", {"kind": "Message", "thread": "t", "content": "a text"})
+    keeper(store).invoke({"messages": said("hi")}, in_thread("t"))
+    assert len(store.search(NS)) == 2
+
+
 def overlap_by_trying(before, coming):
     sizes = range(min(len(before), len(coming)), 0, -1)
     return next((n for n in sizes if before[-n:] == coming[:n]), 0)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langgraph.store.base import BaseStore, GetOp, PutOp, SearchItem
 
 from holdfast.flow import Flow, StoreOps, exclusively
-from holdfast.memory import MESSAGE_KIND, Change, Message, Receipt, Remembered
+from holdfast.memory import MESSAGE_KIND, Change, Message, Receipt, Remembered, clean
 from holdfast.namespace import decode_namespace
 from holdfast.retrieval.finding import everything
 
@@ -40,10 +40,14 @@ def keep(
 def _keep(
     store: BaseStore, namespace: tuple[str, ...], messages: Sequence[Message], thread: str | None
 ) -> Flow[list[dict[str, Any]]]:
-    name = thread or f"once-{_digest(*(part for m in messages for part in _words(m)))}"
+    name = (
+        clean(thread)
+        if thread
+        else f"once-{_digest(*(part for m in messages for part in _words(m)))}"
+    )
     told = yield from everything(store, namespace, {"kind": MESSAGE_KIND, "thread": name})
     there = sorted(
-        (item for item in told if item.namespace == namespace),
+        (item for item in told if item.namespace == namespace and _is_ours(item)),
         key=lambda item: int(item.value["content"]["seq"]),
     )
     changes = [
@@ -52,7 +56,7 @@ def _keep(
         if not (message.text or message.calls)
     ]
     said = [message for message in messages if message.text or message.calls]
-    keys = _keys(said, there, name, scope=thread or "")
+    keys = _keys(said, there, name, scope=name if thread else "")
     found = yield StoreOps(store, [GetOp(namespace, key) for key in keys])
     kept = {key: item.value["content"] for key, item in zip(keys, found, strict=True) if item}
     seq = int(there[-1].value["content"]["seq"]) if there else 0
@@ -69,6 +73,12 @@ def _keep(
     if puts:
         yield StoreOps(store, [PutOp(namespace, put["key"], put["value"]) for put in puts])
     return Remembered(puts, Receipt(tuple(changes), decode_namespace(namespace)))
+
+
+def _is_ours(item: SearchItem) -> bool:
+    """Tell a message that was kept here from what others may store under that kind."""
+    content = item.value.get("content")
+    return isinstance(content, dict) and {"role", "text", "seq"} <= set(content)
 
 
 def _value(message: Message, thread: str, seq: int) -> dict[str, Any]:
@@ -95,7 +105,7 @@ def _keys(
     said = [message for message in messages if _is_said(message)]
     before = [item for item in there if item.value["content"]["role"] != "system"]
     words = [_words(message) for message in said]
-    told = [(item.value["content"]["role"], item.value["content"]["text"]) for item in before]
+    told = [_told(item.value["content"]) for item in before]
     overlap = _overlap(told, words)
     known = iter([item.key for item in before[len(before) - overlap :]])
     occurrences = Counter(told)
@@ -116,8 +126,15 @@ def _is_said(message: Message) -> bool:
     return message.role != "system"
 
 
-def _words(message: Message) -> tuple[str, str]:
-    return message.role, message.text
+def _words(message: Message) -> tuple[str, ...]:
+    """Return what a message says, and which tools it calls with what."""
+    return (message.role, message.text, *(part for call in message.calls for part in call))
+
+
+def _told(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the same of a message that is kept."""
+    calls = [(call["tool"], call["arguments"]) for call in content.get("calls", ())]
+    return (content["role"], content["text"], *(part for call in calls for part in call))
 
 
 def _overlap(said: Sequence[Any], coming: Sequence[Any]) -> int:
