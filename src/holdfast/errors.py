@@ -71,3 +71,23 @@ class StoreBusy(StoreError):
 
 class StoreClosed(StoreError):
     """The store was used after `close()`; open it again with `open_store`."""
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text, cut where it is longer than an error's line should hold.
+
+    Example:
+        >>> cut("a long story", 8)
+        'a lon...'
+    """
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def shown(value: object, most: int = 120) -> str:
+    """Return a value as an error shows it.
+
+    Example:
+        >>> shown("tea")
+        "'tea'"
+    """
+    return cut(repr(value), most)

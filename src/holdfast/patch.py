@@ -16,6 +16,7 @@ from typing import Any
 from jsonpatch import JsonPatch, JsonPatchException
 from jsonpointer import JsonPointer, JsonPointerException
 
+from holdfast.errors import cut
 from holdfast.memory import Failure
 from holdfast.mending import blocks_text, read_json
 from holdfast.portable import alternatives
@@ -252,4 +253,4 @@ def _reason(edit: Edit, document: Mapping[str, Any], problem: Exception) -> str:
 
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return cut(text, 80)

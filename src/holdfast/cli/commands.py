@@ -15,7 +15,7 @@ from holdfast import __version__
 from holdfast.cli import output
 from holdfast.cli.demo import play
 from holdfast.cli.files import load_messages
-from holdfast.errors import ConfigurationError, HoldfastError, InputError
+from holdfast.errors import ConfigurationError, HoldfastError, InputError, cut
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -146,7 +146,8 @@ def remember(
             except Exception as error:
                 # Whatever a provider raises; what was remembered before it stays.
                 done = f"{number * size} of {len(messages)} messages were remembered"
-                raise ModelFailed(f"{done}, then {model} failed: {_short(error)}") from error
+                said = cut(f"{type(error).__name__}: {error}", 300)
+                raise ModelFailed(f"{done}, then {model} failed: {said}") from error
             changes += receipt.changes
             usage, namespace = usage + receipt.usage, receipt.namespace
     whole = Receipt(tuple(changes), namespace, usage)
@@ -154,11 +155,6 @@ def remember(
         output.show_json(whole.to_dict())
     else:
         output.console().print(output.plain(_summary(len(messages), whole)))
-
-
-def _short(error: Exception) -> str:
-    said = f"{type(error).__name__}: {error}"
-    return said if len(said) <= 300 else f"{said[:297]}..."
 
 
 def _manager(model: str | None) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from holdfast.errors import InputError
+from holdfast.errors import InputError, shown
 from holdfast.wording import read_messages
 
 
@@ -27,7 +27,7 @@ def load_messages(
     messages = _parse(_read(name), "standard input" if name == "-" else name)
     for number, message in enumerate(progress(messages), start=1):
         if not isinstance(message, dict):
-            raise InputError(f"{name}: message {number} is no JSON object: {_short(message)}")
+            raise InputError(f"{name}: message {number} is no JSON object: {shown(message, 80)}")
         try:
             read_messages([message])
         except InputError as error:
@@ -77,8 +77,3 @@ def _lines(text: str, name: str) -> list[Any]:
         except ValueError as error:
             raise InputError(f"{name}: line {number} is not JSON: {error}") from None
     return messages
-
-
-def _short(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:77]}..."

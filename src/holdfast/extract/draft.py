@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from holdfast import wording
+from holdfast.errors import cut
 from holdfast.extract.answer import Call
 from holdfast.memory import UNKNOWN_KIND, Action, Change, Failure, normalised, said, same
 from holdfast.patch import Edit, apply_edits, read_edits
@@ -178,8 +179,8 @@ class Draft:
         for doc, edited in staged.items():
             self._settle(doc, edited)
         if unread:
-            shown = unread if len(unread) <= 200 else f"{unread[:197]}..."
-            outcomes.append(Outcome("", failures=[Failure("no JSON list of calls", shown)]))
+            failure = Failure("no JSON list of calls", cut(unread, 200))
+            outcomes.append(Outcome("", failures=[failure]))
         for outcome in outcomes:
             corrected = sorted(filter(outcome.corrects, self._rejected), key=_is_vague)[:1]
             self._rejected = [failed for failed in self._rejected if failed not in corrected]

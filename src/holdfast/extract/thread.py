@@ -10,13 +10,11 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel
 
 from holdfast import wording
-from holdfast.errors import InputError
 from holdfast.extract.answer import Answer
 from holdfast.extract.one_tool import OneTool
 from holdfast.flow import Flow, FlowRunnable
 from holdfast.memory import Failure, Message, MessagesState, Usage
 from holdfast.schema import Invalid, Schema, as_schema
-from holdfast.wording import read_messages
 
 
 class SummarizeThread(BaseModel):
@@ -43,9 +41,7 @@ class ThreadExtractor(FlowRunnable[MessagesState, Any]):
 
     def flow(self, input: MessagesState, config: RunnableConfig) -> Flow[Any]:
         """Return the work for one input as a flow."""
-        if not isinstance(input, dict) or "messages" not in input:
-            raise InputError(f"An extractor takes {{'messages': [...]}}, got {input!r}.")
-        document, _ = yield from self.extract(read_messages(input["messages"]))
+        document, _ = yield from self.extract(wording.read_state(input, "An extractor"))
         return document
 
     def extract(self, messages: Sequence[Message]) -> Flow[tuple[Any, Usage]]:

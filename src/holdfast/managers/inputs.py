@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from holdfast.errors import ConfigurationError, InputError
+from holdfast.errors import ConfigurationError, InputError, shown
 from holdfast.extract import Known
 from holdfast.memory import UNKNOWN_KIND, Memory, Message, RemoveDoc, normalised
 from holdfast.schema import Invalid, Schema, as_schema
-from holdfast.wording import read_messages
+from holdfast.wording import read_state
 
 _EXISTING = (
     "ExtractedMemory(id, content), (id, content), (id, kind, content), or a text; content is an "
@@ -30,14 +30,13 @@ def read_input(given: Any) -> tuple[list[Message], int]:
     Raises:
         InputError: It is no dict with messages, or `max_steps` is not a number from 1 on.
     """
-    if not isinstance(given, Mapping) or "messages" not in given:
-        raise InputError(f"A manager takes {{'messages': [...]}}, got {_short(given)}.")
+    messages = read_state(given, "A manager")
     max_steps = given.get("max_steps")
     if max_steps is None:
         max_steps = 1
     if not isinstance(max_steps, int) or isinstance(max_steps, bool) or max_steps < 1:
         raise InputError(f"'max_steps' must be a whole number from 1 on, got {max_steps!r}.")
-    return read_messages(given["messages"]), max_steps
+    return messages, max_steps
 
 
 def read_existing(given: Iterable[Any] | None, schemas: Sequence[Schema]) -> list[Known]:
@@ -47,14 +46,14 @@ def read_existing(given: Iterable[Any] | None, schemas: Sequence[Schema]) -> lis
         InputError: An entry is of no known form.
     """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given or (), Iterable):
-        raise InputError(f"'existing' must be a list of {_EXISTING}; got {_short(given)}.")
+        raise InputError(f"'existing' must be a list of {_EXISTING}; got {shown(given)}.")
     known: list[Known] = []
     for number, entry in enumerate(given or ()):
         if isinstance(entry, str):
             entry = (str(uuid.uuid4()), entry)  # noqa: PLW2901 - a text has no id of its own
         if not isinstance(entry, tuple | list) or len(entry) not in (2, 3):
             raise InputError(
-                f"existing[{number}] cannot be read: {_short(entry)}. Give {_EXISTING}."
+                f"existing[{number}] cannot be read: {shown(entry)}. Give {_EXISTING}."
             )
         content = entry[-1]
         if isinstance(content, RemoveDoc):
@@ -76,7 +75,7 @@ def _known(
     if isinstance(content, Mapping):
         kind = kind or kind_of(content, schemas)
         return Known(id, kind, dict(content), content)
-    raise InputError(f"existing[{number}] has content {_short(content)}. Give {_EXISTING}.")
+    raise InputError(f"existing[{number}] has content {shown(content)}. Give {_EXISTING}.")
 
 
 def kind_of(content: Mapping[str, Any], schemas: Sequence[Schema]) -> str:
@@ -108,9 +107,4 @@ def read_default(given: Any, schemas: Sequence[Schema]) -> tuple[Schema, Any]:
             except Invalid:
                 continue
     names = ", ".join(schema.kind for schema in schemas)
-    raise ConfigurationError(f"The default {_short(given)} fits none of the schemas: {names}.")
-
-
-def _short(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 120 else f"{shown[:117]}..."
+    raise ConfigurationError(f"The default {shown(given)} fits none of the schemas: {names}.")

@@ -40,11 +40,8 @@ def keep(
 def _keep(
     store: BaseStore, namespace: tuple[str, ...], messages: Sequence[Message], thread: str | None
 ) -> Flow[list[dict[str, Any]]]:
-    name = (
-        clean(thread)
-        if thread
-        else f"once-{_digest(*(part for m in messages for part in _words(m)))}"
-    )
+    once = _digest(*(part for message in messages for part in _words(message)))
+    name = clean(thread) if thread else f"once-{once}"
     told = yield from everything(store, namespace, {"kind": MESSAGE_KIND, "thread": name})
     there = sorted(
         (item for item in told if item.namespace == namespace and _is_ours(item)),

@@ -8,13 +8,13 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.store.base import BaseStore, SearchItem
 
-from holdfast.errors import ConfigurationError, InputError
+from holdfast.errors import ConfigurationError
 from holdfast.flow import Flow, FlowRunnable
 from holdfast.memory import MessagesState
 from holdfast.namespace import NamespaceTemplate, current_store
 from holdfast.retrieval.finding import find_all
 from holdfast.retrieval.queries import QueryWriter
-from holdfast.wording import read_messages
+from holdfast.wording import read_state
 
 
 class MemorySearcher(FlowRunnable[MessagesState, list[SearchItem]]):
@@ -39,9 +39,7 @@ class MemorySearcher(FlowRunnable[MessagesState, list[SearchItem]]):
 
     def flow(self, input: MessagesState, config: RunnableConfig) -> Flow[list[SearchItem]]:
         """Return the work for one input as a flow."""
-        if not isinstance(input, dict) or "messages" not in input:
-            raise InputError(f"A searcher takes {{'messages': [...]}}, got {input!r}.")
-        messages = read_messages(input["messages"])
+        messages = read_state(input, "A searcher")
         store = current_store(self._store, config)
         namespace = self.namespace(config)
         queries, _ = yield from self._queries.flow(messages)

@@ -9,9 +9,17 @@ from string import Template
 from typing import Any
 
 from holdfast.errors import WordingError
-from holdfast.wording.conversation import read_messages, render_known, render_messages
+from holdfast.wording.conversation import read_messages, read_state, render_known, render_messages
 
-__all__ = ["as_json", "read_messages", "render_known", "render_messages", "text", "tool"]
+__all__ = [
+    "as_json",
+    "read_messages",
+    "read_state",
+    "render_known",
+    "render_messages",
+    "text",
+    "tool",
+]
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from holdfast.errors import InputError
+from holdfast.errors import InputError, shown
 from holdfast.memory import Message, clean
 
 if TYPE_CHECKING:
@@ -43,9 +43,24 @@ def read_messages(given: Any) -> list[Message]:
     alone = isinstance(given, str | bytes | Mapping) or hasattr(given, "content")
     if alone or not isinstance(given, Iterable):
         raise InputError(
-            f"'messages' must be a list of messages, got {type(given).__name__}: {_short(given)}"
+            f"'messages' must be a list of messages, got {type(given).__name__}: {shown(given)}"
         )
     return [_read(number, message) for number, message in enumerate(given)]
+
+
+def read_state(given: Any, taker: str) -> list[Message]:
+    """Read the messages of a runnable's input, `{"messages": [...]}`.
+
+    Args:
+        given: The input.
+        taker: Who takes it, for the error: "A manager".
+
+    Raises:
+        InputError: It is no dict with messages, or a message cannot be read.
+    """
+    if not isinstance(given, Mapping) or "messages" not in given:
+        raise InputError(f"{taker} takes {{'messages': [...]}}, got {shown(given)}.")
+    return read_messages(given["messages"])
 
 
 def _read(number: int, given: Any) -> Message:
@@ -62,7 +77,7 @@ def _read(number: int, given: Any) -> Message:
         message = convert_to_messages([given])[0]
     except (ValueError, TypeError, KeyError, NotImplementedError) as error:
         raise InputError(
-            f"Message {number} cannot be read: {_short(given)}. Give a LangChain message, a dict "
+            f"Message {number} cannot be read: {shown(given)}. Give a LangChain message, a dict "
             f"with 'role' and 'content', or a (role, text) pair. ({str(error).splitlines()[0]})"
         ) from error
     role = getattr(message, "role", None) or message.type
@@ -179,8 +194,3 @@ def _memory_line(alias: str, kind: str, content: Any, date: str | None) -> str:
 
 def _safe(said: str) -> str:
     return _OURS.sub("&lt;", clean(said))
-
-
-def _short(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 120 else f"{shown[:117]}..."

@@ -20,7 +20,7 @@ from langgraph.store.base import (
 from langgraph.store.base.embed import get_text_at_path
 
 from holdfast.analysis import Bm25, Counts, question_tokens, tokens, value_text
-from holdfast.errors import InputError
+from holdfast.errors import InputError, shown
 from holdfast.stores.filters import matches
 from holdfast.stores.sqlite.statements import statements
 
@@ -42,7 +42,7 @@ def dumped(value: Mapping[str, Any]) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise InputError(f"A value must be JSON data: {error}. Got: {_short(value)}") from None
+        raise InputError(f"A value must be JSON data: {error}. Got: {shown(value)}") from None
     return text if _encodes(text) else json.dumps(value, allow_nan=False)
 
 
@@ -172,8 +172,3 @@ def _item(row: sqlite3.Row) -> Item:
 
 def _search_item(row: sqlite3.Row, score: float | None) -> SearchItem:
     return SearchItem(**_fields(row), score=score)
-
-
-def _short(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 120 else f"{shown[:117]}..."
