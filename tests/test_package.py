@@ -18,7 +18,20 @@ PUBLIC = {
     "Change",
     "ConfigurationError",
     "ConversationSummary",
+    "ChangeSet",
+    "Cursor",
+    "Entry",
+    "Erasure",
+    "Finding",
+    "Ledger",
+    "PostgresStore",
+    "Provenance",
+    "Record",
+    "Said",
+    "Source",
     "Toolbox",
+    "Version",
+    "Write",
     "create_manage_memory_tool",
     "create_memory_searcher",
     "create_search_memory_tool",
@@ -93,7 +106,7 @@ def test_import_costs_at_most_150_ms():
 @pytest.mark.parametrize("name", list(modules()))
 def test_examples_in_docstrings_run(name):
     module = importlib.import_module(name)
-    results = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    results = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     assert results.failed == 0
 
 

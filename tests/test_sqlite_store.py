@@ -436,7 +436,8 @@ def test_closing_twice_is_harmless_and_use_after_it_is_told():
 def test_a_full_disk_is_told_and_nothing_is_half_written(tmp_path):
     with open_store(tmp_path / "x.db") as store:
         store.put(NS, "before", {})
-        store._db.execute("PRAGMA max_page_count = 1")  # SQLite's own way to be full
+        with store._pool.connection() as db:
+            db.execute("PRAGMA max_page_count = 1")  # SQLite's own way to be full
         big = [PutOp(NS, str(n), {"text": "x" * 5_000}) for n in range(50)]
         with pytest.raises(StoreError, match="nothing was written"):
             store.batch(big)
@@ -445,7 +446,8 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(tmp_path):
 
 def test_the_file_is_made_for_several_processes(tmp_path):
     with open_store(tmp_path / "x.db") as store:
-        assert store._db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        with store._pool.connection() as db:
+            assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert os.path.exists(tmp_path / "x.db-wal")
 
 

@@ -17,6 +17,7 @@ from holdfast import (
     recall,
 )
 from holdfast.errors import InputError
+from holdfast.ledger import Ledger
 from holdfast.testing import ScriptedModel
 
 NS = ("memories", "nora")
@@ -695,5 +696,7 @@ async def test_a_profile_that_is_removed_and_written_anew_is_updated(store, how)
 def test_recall_finds_what_the_manager_kept(store):
     manager, _ = manager_of(store, RAMEN)
     manager.invoke({"messages": HELLO}, CONFIG)
-    (found,) = recall("Who loves ramen?", ("memories", "{user_id}"), store=store, config=CONFIG)
+    asked = ("Who loves ramen?", ("memories", "{user_id}"))
+    found, *said = recall(*asked, store=store, config=CONFIG)
+    assert [one.kind for one in said] == (["Message"] if isinstance(store, Ledger) else [])
     assert (found.text, found.kind, found.speaker) == ("Nora loves ramen", "Memory", None)

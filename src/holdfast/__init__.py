@@ -11,6 +11,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from holdfast.errors import ConfigurationError, HoldfastError
     from holdfast.extract.thread import create_thread_extractor
+    from holdfast.history import (
+        ChangeSet,
+        Cursor,
+        Entry,
+        Erasure,
+        Finding,
+        Provenance,
+        Record,
+        Said,
+        Source,
+        Version,
+        Write,
+    )
+    from holdfast.ledger import Ledger
     from holdfast.managers.memory_manager import create_memory_enricher, create_memory_manager
     from holdfast.managers.store_manager import (
         MemoryStoreManager,
@@ -30,6 +44,7 @@ if TYPE_CHECKING:
     from holdfast.retrieval.asking import Recalled, arecall, recall
     from holdfast.retrieval.searcher import create_memory_searcher
     from holdfast.stores.opening import open_store
+    from holdfast.stores.postgres.store import PostgresStore
     from holdfast.stores.sqlite.store import SqliteStore
     from holdfast.tools.manage import create_manage_memory_tool
     from holdfast.tools.search import create_search_memory_tool
@@ -40,6 +55,20 @@ __version__ = "0.1.0"
 _ROOMS = {
     "holdfast.errors": ("ConfigurationError", "HoldfastError"),
     "holdfast.extract.thread": ("create_thread_extractor",),
+    "holdfast.history": (
+        "ChangeSet",
+        "Cursor",
+        "Entry",
+        "Erasure",
+        "Finding",
+        "Provenance",
+        "Record",
+        "Said",
+        "Source",
+        "Version",
+        "Write",
+    ),
+    "holdfast.ledger": ("Ledger",),
     "holdfast.managers.memory_manager": ("create_memory_enricher", "create_memory_manager"),
     "holdfast.managers.store_manager": (
         "MemoryStoreManager",
@@ -59,6 +88,7 @@ _ROOMS = {
     "holdfast.retrieval.asking": ("Recalled", "arecall", "recall"),
     "holdfast.retrieval.searcher": ("create_memory_searcher",),
     "holdfast.stores.opening": ("open_store",),
+    "holdfast.stores.postgres.store": ("PostgresStore",),
     "holdfast.stores.sqlite.store": ("SqliteStore",),
     "holdfast.tools.manage": ("create_manage_memory_tool",),
     "holdfast.tools.search": ("create_search_memory_tool",),
@@ -68,19 +98,32 @@ _WHERE = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Change",
+    "ChangeSet",
     "ConfigurationError",
     "ConversationSummary",
+    "Cursor",
+    "Entry",
+    "Erasure",
     "ExtractedMemory",
+    "Finding",
     "HoldfastError",
+    "Ledger",
     "Memory",
     "MemoryPhase",
     "MemoryStoreManager",
     "NamespaceTemplate",
+    "PostgresStore",
+    "Provenance",
     "Recalled",
     "Receipt",
+    "Record",
     "RemoveDoc",
+    "Said",
+    "Source",
     "SqliteStore",
     "Toolbox",
+    "Version",
+    "Write",
     "arecall",
     "create_manage_memory_tool",
     "create_memory_enricher",

@@ -174,6 +174,10 @@ class Bm25:
         self._best = sum(self._weights.values())
         self._length = counts.length or 1
 
+    def most(self, tokens: Sequence[str]) -> float:
+        """Return the score that no document can pass which holds these tokens of the question."""
+        return sum(self._weights[token] for token in tokens) / self._best if self._best else 0.0
+
     def score(self, document: Sequence[str]) -> float:
         """Return the score of a document, given as its tokens."""
         often = Counter(token for token in document if token in self._weights)

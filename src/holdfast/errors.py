@@ -6,14 +6,17 @@
     │   └── WordingError        a text for models lacks a variable, or has one too many
     ├── InputError              what was handed in cannot be read (also a ValueError)
     ├── ModelAnswerError        a model's answer could not be used, also when asked again
+    ├── EmbedderFailed          an embedder raised, was too slow, or gave no usable vectors
     └── StoreError              a store cannot do what was asked
         ├── StoreUnreadable     the file is not one of ours, or is damaged
         ├── StoreTooNew         the file was written by a newer holdfast
         ├── StoreBusy           another process held the store for too long
-        └── StoreClosed         the store was used after close()
+        ├── StoreClosed         the store was used after close()
+        ├── StoreLost           the connection to the database broke
+        └── OutOfScope          a fenced store was asked for what is outside of its fence
 
-Errors of a model's provider (401, 429, timeouts) are never wrapped: they reach the caller as
-the provider's own.
+Errors of a chat model's provider (401, 429, timeouts) are never wrapped: they reach the caller as
+the provider's own. Those of an embedder are the cause (`__cause__`) of EmbedderFailed.
 """
 
 
@@ -53,6 +56,13 @@ class ModelAnswerError(HoldfastError):
     """
 
 
+class EmbedderFailed(HoldfastError):
+    """The embedder raised, was too slow, or gave vectors that cannot be used.
+
+    The message names the embedder; what it raised is the cause of this error.
+    """
+
+
 class StoreError(HoldfastError):
     """A store cannot do what was asked; nothing was half-written."""
 
@@ -71,6 +81,14 @@ class StoreBusy(StoreError):
 
 class StoreClosed(StoreError):
     """The store was used after `close()`; open it again with `open_store`."""
+
+
+class StoreLost(StoreError):
+    """The connection to the database broke; the message says what is known of the last write."""
+
+
+class OutOfScope(StoreError):
+    """A fenced store was asked for what is outside of its fence; nothing was read or written."""
 
 
 def cut(text: str, most: int) -> str:

@@ -14,12 +14,14 @@ from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar, cast
+from uuid import UUID
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.store.base import BaseStore, Op, PutOp
 
+from holdfast.ledger import Commit, Ledger, LedgerOp
 from holdfast.namespace import current_config
 
 Input = TypeVar("Input")
@@ -71,7 +73,15 @@ class Hold:
     lock: threading.Lock
 
 
-Effect = Ask | StoreOps | StoreCall | Hold
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """Effect: do one operation of a ledger, be sent its result."""
+
+    ledger: Ledger
+    op: LedgerOp[Any]
+
+
+Effect = Ask | StoreOps | StoreCall | Hold | Perform
 Flow = Generator[Effect, Any, T]
 
 
@@ -128,6 +138,8 @@ def _perform(effect: Effect, config: RunnableConfig | None) -> Any:
     if isinstance(effect, Hold):
         effect.lock.acquire()
         return effect.lock.release
+    if isinstance(effect, Perform):
+        return effect.ledger.perform(effect.op)
     return _blocking(effect)()
 
 
@@ -139,6 +151,9 @@ async def _aperform(effect: Effect, config: RunnableConfig | None) -> Any:
         while not effect.lock.acquire(blocking=False):  # noqa: ASYNC110
             await asyncio.sleep(_PAUSE)
         return effect.lock.release
+    if isinstance(effect, Perform):
+        performed = effect.ledger.aperform(effect.op)
+        return await (_to_the_end(performed) if isinstance(effect.op, Commit) else performed)
     writes = (
         any(isinstance(op, PutOp) for op in effect.ops)
         if isinstance(effect, StoreOps)
@@ -200,9 +215,14 @@ class FlowRunnable(Runnable[Input, Output], Generic[Input, Output]):
     def _run(
         self, input: Input, run_manager: CallbackManagerForChainRun, config: RunnableConfig
     ) -> Output:
-        return run(self.flow(input, config), config)
+        return run(self.flow(input, _with_run(config, run_manager.run_id)), config)
 
     async def _arun(
         self, input: Input, run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig
     ) -> Output:
-        return await arun(self.flow(input, config), config)
+        return await arun(self.flow(input, _with_run(config, run_manager.run_id)), config)
+
+
+def _with_run(config: RunnableConfig, run_id: UUID) -> RunnableConfig:
+    """Return the config of a flow, which may name its run as a source; its models do not see it."""
+    return cast("RunnableConfig", {**config, "run_id": run_id})

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, Required
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-Action = Literal["inserted", "updated", "deleted", "unchanged", "rejected"]
+Action = Literal["inserted", "updated", "deleted", "unchanged", "rejected", "conflict"]
 
 MESSAGE_KIND = "Message"
 """The kind under which a message is kept verbatim on a plain store."""
@@ -175,6 +175,14 @@ class Change:
 class Receipt:
     """What a call did, change by change, and what it cost.
 
+    Args:
+        changes: What became of each memory.
+        namespace: Where, in labels as people wrote them.
+        usage: What it cost.
+        journal: What became of each message, where the store keeps a journal.
+        revision: The number of the change set in its store; None when nothing was written, or the
+            store keeps no history.
+
     Example:
         >>> receipt = Receipt((Change("inserted", "k1", "Memory", after={"content": "tea"}),))
         >>> [change.after["content"] for change in receipt.inserted]
@@ -186,6 +194,8 @@ class Receipt:
     changes: tuple[Change, ...] = ()
     namespace: tuple[str, ...] | None = None
     usage: Usage = field(default_factory=Usage)
+    journal: tuple[Change, ...] = ()
+    revision: int | None = None
 
     def _of(self, action: Action) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.action == action)
@@ -214,6 +224,11 @@ class Receipt:
     def rejected(self) -> tuple[Change, ...]:
         """Requests of the model that could not be done, each with its reason."""
         return self._of("rejected")
+
+    @property
+    def conflicts(self) -> tuple[Change, ...]:
+        """Writes that met another version than they expected; nothing of their set was written."""
+        return self._of("conflict")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the receipt as JSON data, for what must travel between processes."""
@@ -254,6 +269,16 @@ def clean(text: str) -> str:
         True
     """
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def storable(text: str) -> str:
+    r"""Return a text as every database can hold it: no half pairs, and no NUL.
+
+    Example:
+        >>> storable("a\x00b") == "a\N{REPLACEMENT CHARACTER}b"
+        True
+    """
+    return clean(text).replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def same(one: Any, other: Any) -> bool:

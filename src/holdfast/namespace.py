@@ -107,6 +107,17 @@ def current_config(config: RunnableConfig | None = None) -> RunnableConfig:
     return merged
 
 
+def thread_of(config: RunnableConfig) -> str | None:
+    """Return the thread that a config names, if any.
+
+    Example:
+        >>> thread_of({"configurable": {"thread_id": 7}})
+        '7'
+    """
+    thread = (config.get("configurable") or {}).get("thread_id")
+    return None if thread in (None, "") else str(thread)
+
+
 def current_runtime(config: RunnableConfig) -> Any:
     """Return LangGraph's runtime (with `store` and `context`) that the config carries, or None."""
     from langchain_core.runnables.config import set_config_context

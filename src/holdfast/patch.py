@@ -17,12 +17,15 @@ from jsonpatch import JsonPatch, JsonPatchException
 from jsonpointer import JsonPointer, JsonPointerException
 
 from holdfast.errors import cut
-from holdfast.memory import Failure
+from holdfast.memory import Failure, same
 from holdfast.mending import blocks_text, read_json
 from holdfast.portable import alternatives
 from holdfast.schema import Schema
 
 OPERATIONS = ("add", "replace", "remove")
+
+_ABSENT = object()
+"""A field that is not there; it is the same as itself only."""
 
 _ID_NAMES = ("json_doc_id", "planned_edits", "importance")
 
@@ -254,3 +257,36 @@ def _reason(edit: Edit, document: Mapping[str, Any], problem: Exception) -> str:
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return cut(text, 80)
+
+
+def merge(before: Any, after: Any, now: Any, path: str = "") -> tuple[Any, list[str]]:
+    """Return what comes of a change from before to after, made on now; and where it cannot be.
+
+    Field by field, what only one side changed is taken; what both changed stays as it is now.
+    Nothing is placed by its number in a list: other things may stand there by now.
+
+    Example:
+        >>> merge({"a": 1, "b": 1}, {"a": 2, "b": 1}, {"a": 1, "b": 3})
+        ({'a': 2, 'b': 3}, [])
+        >>> merge({"a": 1}, {"a": 2}, {"a": 3})
+        ({'a': 3}, ['/a'])
+    """
+    if same(before, after) or same(now, after):
+        return now, []
+    if same(before, now):
+        return after, []
+    if all(isinstance(value, Mapping) for value in (before, after, now)):
+        merged: dict[str, Any] = {}
+        conflicts: list[str] = []
+        for name in {**now, **after}:
+            was, wanted, there = (side.get(name, _ABSENT) for side in (before, after, now))
+            value, told = merge(was, wanted, there, f"{path}/{name}")
+            conflicts += told
+            if value is not _ABSENT:
+                merged[name] = value
+        return merged, conflicts
+    if all(isinstance(value, list) for value in (before, after, now)):
+        added = after[len(before) :]
+        if added and same(after[: len(before)], before):
+            return [*now, *(one for one in added if one not in now)], []
+    return now, [path]

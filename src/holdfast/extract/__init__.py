@@ -2,6 +2,6 @@
 
 from holdfast.extract.draft import Draft, Known
 from holdfast.extract.engine import Extractor
-from holdfast.extract.models import resolve_model
+from holdfast.extract.models import model_name, resolve_model
 
-__all__ = ["Draft", "Extractor", "Known", "resolve_model"]
+__all__ = ["Draft", "Extractor", "Known", "model_name", "resolve_model"]

@@ -37,6 +37,15 @@ def resolve_model(model: Any) -> BaseChatModel:
     )
 
 
+def model_name(model: Any) -> str | None:
+    """Return the name that a chat model goes by at its provider, where it tells it."""
+    for attribute in ("model_name", "model", "name"):
+        name = getattr(model, attribute, None)
+        if isinstance(name, str) and name:
+            return name
+    return None
+
+
 def bind(
     model: BaseChatModel, tools: Sequence[dict[str, Any]]
 ) -> Runnable[Any, BaseMessage] | None:

@@ -1,4 +1,4 @@
-"""Commits what a model changed: one batch of puts and deletes, and an honest receipt."""
+"""Commits what a model changed, with the messages it came from, and an honest receipt."""
 
 from __future__ import annotations
 
@@ -6,16 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from langgraph.store.base import BaseStore, GetOp, Item, PutOp
+from langgraph.store.base import BaseStore
 
-from holdfast.flow import Flow, StoreOps, exclusively
+from holdfast.flow import Flow, exclusively
+from holdfast.history import ChangeSet, Provenance, Said, Write
+from holdfast.ledger import Ledger
 from holdfast.managers.known import KnownItems
-from holdfast.memory import Action, Change, content_key, normalised, profile_key, same, unwrap, wrap
+from holdfast.memory import (
+    Action,
+    Change,
+    Receipt,
+    content_key,
+    normalised,
+    profile_key,
+    same,
+    unwrap,
+    wrap,
+)
 from holdfast.namespace import decode_namespace
+from holdfast.patch import merge
 from holdfast.schema import Invalid, Schema
+from holdfast.stores.plain import TRIES, Held, held, write
 
-_ABSENT = object()
-"""A field that is not there; it is the same as itself only."""
+Puts = list[dict[str, Any]]
 
 
 def commit(
@@ -26,11 +39,14 @@ def commit(
     schemas: Sequence[Schema],
     *,
     one_each: bool,
-) -> Flow[tuple[list[dict[str, Any]], tuple[Change, ...]]]:
-    """Write the changes in one batch; return the puts and what became of each change.
+    said: Said | None = None,
+    provenance: Provenance | None = None,
+) -> Flow[tuple[Puts, Receipt]]:
+    """Write the changes, all or none; return the puts, and what became of each change.
 
     What changed in the store while the model was thinking is not overwritten: an update is made
-    again on the newer version, and a memory that was deleted meanwhile stays so.
+    again on the newer version, and a memory that was deleted meanwhile stays so. Where the store
+    keeps history, what was read is compared with what is there in the writing transaction itself.
 
     Args:
         store: Where to.
@@ -39,39 +55,78 @@ def commit(
         items: What was known.
         schemas: The manager's, which validate an update that is made again.
         one_each: Whether there is one document of each kind, under a key of its own.
+        said: The messages they came from, for a store with a journal.
+        provenance: Where they come from, beside the messages.
     """
     if items.fresh_default:
         changes = _with_default(changes, items)
     changes = _rewritten(changes, items, one_each=one_each)
-    if not any(change.action in ("inserted", "updated", "deleted") for change in changes):
-        return [], tuple(changes)
-    release = yield exclusively(store, namespace)
+    keeps = isinstance(store, Ledger)
+    journal = (said,) if said is not None and keeps else ()
+    wanted = ChangeSet(namespace, journal=journal, provenance=provenance or Provenance())
+    if not journal and not any(_writes(change) for change in changes):
+        return [], Receipt(tuple(changes), decode_namespace(namespace))
+    release = None if keeps else (yield exclusively(store, namespace))
     try:
-        keys = [_key(change, items, one_each=one_each) for change in changes]
-        found = yield StoreOps(store, [GetOp(namespace, key) for key in keys])
-        settled = tuple(
-            _settled(change, key, now, items, schemas)
-            for change, key, now in zip(changes, keys, found, strict=True)
-        )
-        ops = []
-        for change, now in zip(settled, found, strict=True):
-            if change.action == "deleted":
-                ops.append(PutOp(namespace, change.key or "", None))
-            elif change.action in ("inserted", "updated"):
-                like = now.value if now and change.action == "updated" else None
-                value = wrap(change.kind or "", change.after, like)
-                ops.append(PutOp(namespace, change.key or "", value))
-        if ops:
-            yield StoreOps(store, ops)
+        for _ in range(TRIES):
+            settled, writes = yield from _settle(
+                store, namespace, changes, items, schemas, one_each=one_each
+            )
+            receipt: Receipt = yield from write(store, replace(wanted, writes=tuple(writes)))
+            if not receipt.conflicts:
+                break
     finally:
-        release()
+        if release:
+            release()
+    done = _told(settled, receipt)
     labels = decode_namespace(namespace)
+    lost = {change.key for change in receipt.conflicts}
     puts = [
-        {"namespace": labels, "key": op.key, "value": op.value}
-        for op in ops
-        if op.value is not None
+        {"namespace": labels, "key": one.key, "value": one.value}
+        for one in writes
+        if one.value is not None and not lost
     ]
-    return puts, settled
+    return puts, replace(receipt, changes=done)
+
+
+def _writes(change: Change) -> bool:
+    return change.action in ("inserted", "updated", "deleted")
+
+
+def _settle(
+    store: BaseStore,
+    namespace: tuple[str, ...],
+    changes: Sequence[Change],
+    items: KnownItems,
+    schemas: Sequence[Schema],
+    *,
+    one_each: bool,
+) -> Flow[tuple[tuple[Change, ...], list[Write]]]:
+    """Return what comes of the changes in the face of what the store holds, and the writes."""
+    keys = [_key(change, items, one_each=one_each) for change in changes]
+    found = yield from held(store, namespace, keys)
+    settled = tuple(
+        _settled(change, key, now, items, schemas)
+        for change, key, now in zip(changes, keys, found, strict=True)
+    )
+    writes: list[Write] = []
+    for change, now in zip(settled, found, strict=True):
+        if not _writes(change):
+            continue
+        there = now if now is not None and now.key == change.key else None
+        value = None
+        if change.action != "deleted":
+            like = there.value if there and change.action == "updated" else None
+            value = wrap(change.kind or "", change.after, like)
+        expect = (there.revision if there else 0) if isinstance(store, Ledger) else None
+        writes.append(Write(change.key or "", value, expect, importance=change.importance))
+    return settled, writes
+
+
+def _told(settled: Sequence[Change], receipt: Receipt) -> tuple[Change, ...]:
+    """Return what became of each change, with the conflicts that were never won."""
+    lost = {change.key: change for change in (*receipt.conflicts, *receipt.rejected)}
+    return tuple(lost.get(c.key, c) if _writes(c) else c for c in settled)
 
 
 def _rewritten(
@@ -111,7 +166,7 @@ def _key(change: Change, items: KnownItems, *, one_each: bool) -> str:
 def _settled(
     change: Change,
     key: str,
-    now: Item | None,
+    now: Held | None,
     items: KnownItems,
     schemas: Sequence[Schema],
 ) -> Change:
@@ -132,7 +187,7 @@ def _settled(
     return _made_again(change, unwrap(now.value)[1], schemas)
 
 
-def _inserted(change: Change, key: str, now: Item | None) -> Change:
+def _inserted(change: Change, key: str, now: Held | None) -> Change:
     if now is None:
         return replace(change, key=key)
     if same(normalised(unwrap(now.value)), normalised((change.kind, change.after))):
@@ -150,7 +205,7 @@ def _made_again(change: Change, now: Mapping[str, Any], schemas: Sequence[Schema
     Field by field, what only one side changed is taken; what both changed stays as it is, and is
     told. Nothing is placed by its number in a list: other things may stand there by now.
     """
-    after, conflicts = _merged(change.before, change.after, now, "")
+    after, conflicts = merge(change.before, change.after, now)
     reason = None
     if conflicts:
         reason = f"changed meanwhile, and left as it is @ {change.key}{', '.join(conflicts)}"
@@ -164,29 +219,6 @@ def _made_again(change: Change, now: Mapping[str, Any], schemas: Sequence[Schema
     if same(after, now):
         action, after = ("rejected", None) if reason else ("unchanged", after)
     return replace(change, action=action, before=dict(now), after=after, reason=reason)
-
-
-def _merged(before: Any, after: Any, now: Any, path: str) -> tuple[Any, list[str]]:
-    """Return what comes of a change from before to after, made on now; and where it cannot be."""
-    if same(before, after) or same(now, after):
-        return now, []
-    if same(before, now):
-        return after, []
-    if all(isinstance(value, Mapping) for value in (before, after, now)):
-        merged: dict[str, Any] = {}
-        conflicts: list[str] = []
-        for name in {**now, **after}:
-            was, wanted, there = (side.get(name, _ABSENT) for side in (before, after, now))
-            value, told = _merged(was, wanted, there, f"{path}/{name}")
-            conflicts += told
-            if value is not _ABSENT:
-                merged[name] = value
-        return merged, conflicts
-    if all(isinstance(value, list) for value in (before, after, now)):
-        added = after[len(before) :]
-        if added and same(after[: len(before)], before):
-            return [*now, *(one for one in added if one not in now)], []
-    return now, [path]
 
 
 def _with_default(changes: Sequence[Change], items: KnownItems) -> tuple[Change, ...]:

@@ -16,6 +16,7 @@ from holdfast.flow import Flow, FlowRunnable, StoreCall, arun, run
 from holdfast.memory import DEFAULT_KEY, unwrap
 from holdfast.namespace import NamespaceTemplate, current_config, decode_namespace
 from holdfast.schema import Invalid, Schema
+from holdfast.stores.plain import fenced
 
 
 class DirectAccess(FlowRunnable[Any, list[dict[str, Any]]]):
@@ -63,7 +64,7 @@ class DirectAccess(FlowRunnable[Any, list[dict[str, Any]]]):
         return await arun(self._get(key, refresh_ttl, current_config(config)))
 
     def _get(self, key: str, refresh_ttl: bool | None, config: RunnableConfig) -> Flow[Item | None]:
-        store, namespace = self.store_for(config), self.namespace(config)
+        store, namespace = self._place(config)
         item = yield StoreCall(store, "get", (namespace, key), {"refresh_ttl": refresh_ttl})
         if item is not None:
             return Item(**self._seen(item))
@@ -116,7 +117,7 @@ class DirectAccess(FlowRunnable[Any, list[dict[str, Any]]]):
         refresh_ttl: bool | None,
         config: RunnableConfig,
     ) -> Flow[list[SearchItem]]:
-        store, namespace = self.store_for(config), self.namespace(config)
+        store, namespace = self._place(config)
         wanted = {
             "query": query,
             "filter": filter,
@@ -172,7 +173,7 @@ class DirectAccess(FlowRunnable[Any, list[dict[str, Any]]]):
         ttl: float | NotProvided | None,
         config: RunnableConfig,
     ) -> Flow[None]:
-        store, namespace = self.store_for(config), self.namespace(config)
+        store, namespace = self._place(config)
         for schema in self.schemas:
             if schema.holds(value):
                 value = {"kind": schema.kind, "content": schema.dump(value)}
@@ -191,7 +192,12 @@ class DirectAccess(FlowRunnable[Any, list[dict[str, Any]]]):
         await arun(self._delete(key, current_config(config)))
 
     def _delete(self, key: str, config: RunnableConfig) -> Flow[None]:
-        yield StoreCall(self.store_for(config), "delete", (self.namespace(config), key))
+        store, namespace = self._place(config)
+        yield StoreCall(store, "delete", (namespace, key))
+
+    def _place(self, config: RunnableConfig) -> tuple[BaseStore, tuple[str, ...]]:
+        namespace = self.namespace(config)
+        return fenced(self.store_for(config), namespace), namespace
 
     def _default_item(self, config: RunnableConfig) -> SearchItem | None:
         default = self.default(config)

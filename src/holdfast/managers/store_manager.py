@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
@@ -12,19 +13,27 @@ from langgraph.store.base import BaseStore
 
 from holdfast import wording
 from holdfast.errors import ConfigurationError
-from holdfast.extract import Draft, Extractor, resolve_model
+from holdfast.extract import Draft, Extractor, model_name, resolve_model
 from holdfast.extract.draft import Allowed
 from holdfast.flow import Flow
+from holdfast.history import Provenance, Said
+from holdfast.journal import digest
 from holdfast.managers.committing import commit
 from holdfast.managers.direct import DirectAccess
 from holdfast.managers.inputs import read_default, read_input
 from holdfast.managers.keeping import keep
 from holdfast.managers.known import KnownItems, look_up
 from holdfast.managers.memory_manager import single
-from holdfast.memory import Memory, MemoryPhase, Message, Receipt, Remembered, Usage
-from holdfast.namespace import NamespaceTemplate, current_config, current_store, decode_namespace
+from holdfast.memory import Memory, MemoryPhase, Message, Remembered, Usage
+from holdfast.namespace import (
+    NamespaceTemplate,
+    current_config,
+    current_store,
+    thread_of,
+)
 from holdfast.retrieval.queries import QueryWriter
 from holdfast.schema import Schema, as_schemas
+from holdfast.stores.plain import fenced
 
 NAMESPACE = ("memories", "{langgraph_user_id}")
 """Where memories live by default, as in LangMem."""
@@ -69,11 +78,13 @@ class MemoryStoreManager(DirectAccess):
             fitting = read_default(default, self.schemas)
             self.default_factory = lambda config: fitting[1]
         self._store = store
+        self._prompt: str | None = None
         self.model = None if model is None else resolve_model(model)
         self._queries = None if query_model is None else QueryWriter(query_model)
         self._passes: list[tuple[Extractor, bool]] = []
         if self.model is not None:
             text = wording.text("memory_instructions") if instructions is None else instructions
+            self._prompt = f"instructions-{digest(text)[:8]}"
             first = Extractor(self.model, self.schemas, text, self.allowed, max_repairs)
             self._passes = [(first, True), *(self._phase(p, max_repairs) for p in phases or ())]
 
@@ -97,28 +108,41 @@ class MemoryStoreManager(DirectAccess):
 
     def flow(self, input: Any, config: RunnableConfig) -> Flow[list[dict[str, Any]]]:
         """Return the work for one input as a flow."""
-        store = self.store_for(config)
         namespace = self.namespace(config)
+        store = fenced(self.store_for(config), namespace)
         messages, max_steps = read_input(input)
+        said = Said(tuple(messages), thread_of(config))
         if self.model is None:
-            thread = config.get("configurable", {}).get("thread_id")
-            name = None if thread in (None, "") else str(thread)
-            return (yield from keep(store, namespace, messages, name))
+            return (yield from keep(store, namespace, said))
         items, usage = yield from self._known(store, namespace, messages, config)
         draft = Draft(items.known, self.schemas)
         for extractor, with_messages in self._passes:
-            said = messages if with_messages else []
-            usage += yield from extractor.flow(draft, said, max_steps)
+            shown = messages if with_messages else []
+            usage += yield from extractor.flow(draft, shown, max_steps)
             max_steps = 1
-        puts, changes = yield from commit(
+        puts, receipt = yield from commit(
             store,
             namespace,
             draft.changes(),
             items,
             self.schemas,
             one_each=not self.allowed.inserts,
+            said=said,
+            provenance=self._provenance(config, messages),
         )
-        return Remembered(puts, Receipt(changes, decode_namespace(namespace), usage))
+        return Remembered(puts, replace(receipt, usage=usage))
+
+    def _provenance(self, config: RunnableConfig, messages: Sequence[Message]) -> Provenance:
+        """Return where memories come from: whose words, which run, model and instructions."""
+        run = config.get("run_id")
+        by_user = any(message.role == "user" for message in messages)
+        return Provenance(
+            who="user" if by_user else "assistant",
+            thread=thread_of(config),
+            run=None if run is None else str(run),
+            model=model_name(self.model),
+            prompt=self._prompt,
+        )
 
     def _known(
         self,

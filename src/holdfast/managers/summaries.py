@@ -7,16 +7,18 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
-from langgraph.store.base import BaseStore, GetOp, PutOp
+from langgraph.store.base import BaseStore, GetOp
 from pydantic import BaseModel, Field
 
 from holdfast.errors import ConfigurationError
 from holdfast.extract.thread import ThreadExtractor
 from holdfast.flow import Flow, FlowRunnable, StoreOps
+from holdfast.history import ChangeSet, Provenance, Write
 from holdfast.managers.inputs import read_input
 from holdfast.memory import Action, Change, Receipt, Remembered, clean, same, unwrap
-from holdfast.namespace import NamespaceTemplate, current_store, decode_namespace
+from holdfast.namespace import NamespaceTemplate, current_store, decode_namespace, thread_of
 from holdfast.schema import as_schema
+from holdfast.stores.plain import fenced, write
 
 
 class ConversationSummary(BaseModel):
@@ -48,9 +50,10 @@ class ThreadSummarizer(FlowRunnable[Any, list[dict[str, Any]]]):
 
     def flow(self, input: Any, config: RunnableConfig) -> Flow[list[dict[str, Any]]]:
         """Return the work for one input as a flow."""
-        store, namespace = current_store(self._store, config), self.namespace(config)
-        thread = config.get("configurable", {}).get("thread_id")
-        if thread in (None, ""):
+        namespace = self.namespace(config)
+        store = fenced(current_store(self._store, config), namespace)
+        thread = thread_of(config)
+        if thread is None:
             raise ConfigurationError(
                 "A summary is kept under its thread: give config={'configurable': "
                 "{'thread_id': ...}}."
@@ -58,7 +61,7 @@ class ThreadSummarizer(FlowRunnable[Any, list[dict[str, Any]]]):
         messages, _ = read_input(input)
         document, usage = yield from self._extractor.extract(messages)
         schema = self._extractor.schema
-        digest = hashlib.blake2b(clean(str(thread)).encode(), digest_size=8).hexdigest()
+        digest = hashlib.blake2b(clean(thread).encode(), digest_size=8).hexdigest()
         key = f"{schema.kind}-{digest}"
         (item,) = yield StoreOps(store, [GetOp(namespace, key)])
         before = unwrap(item.value)[1] if item else None
@@ -67,7 +70,8 @@ class ThreadSummarizer(FlowRunnable[Any, list[dict[str, Any]]]):
         action: Action = "unchanged" if same(before, after) else "updated" if item else "inserted"
         puts = []
         if action != "unchanged":
-            yield StoreOps(store, [PutOp(namespace, key, value)])
+            source = Provenance(who="assistant", thread=thread)
+            yield from write(store, ChangeSet(namespace, (Write(key, value),), provenance=source))
             puts = [{"namespace": decode_namespace(namespace), "key": key, "value": value}]
         change = Change(action, key, schema.kind, before, after)
         return Remembered(puts, Receipt((change,), decode_namespace(namespace), usage))

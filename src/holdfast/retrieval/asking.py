@@ -17,7 +17,8 @@ from holdfast.namespace import (
     current_store,
     decode_namespace,
 )
-from holdfast.retrieval.finding import find
+from holdfast.retrieval.finding import best, find, find_said
+from holdfast.stores.plain import fenced
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -111,9 +112,10 @@ def _flow(
     if not isinstance(k, int) or k < 1:
         raise InputError(f"k must be a number from 1 on, got {k!r}.")
     labels = NamespaceTemplate(namespace)(config)
-    store = current_store(store, current_config(config))
-    items = yield from find(store, labels, question, k)
-    return [_recalled(item) for item in items]
+    scope = fenced(current_store(store, current_config(config)), labels)
+    items = yield from find(scope, labels, question, k)
+    said = yield from find_said(scope, labels, question, k)
+    return [_recalled(item) for item in best((*items, *said), k)]
 
 
 def _recalled(item: SearchItem) -> Recalled:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, cast
 
 from langgraph.store.base import BaseStore, GetOp, Item, Op, SearchItem, SearchOp
 
 from holdfast.analysis import Bm25, count, known_tokens, question_tokens, value_text
-from holdfast.flow import Flow, StoreOps
+from holdfast.flow import Flow, Perform, StoreOps
+from holdfast.ledger import Ledger, SearchJournal
 from holdfast.memory import DEFAULT_KEY, profile_key, unwrap
 
 PAGE = 100
@@ -118,14 +119,41 @@ def find_all(
     wanted: Callable[[SearchItem], bool] = lambda item: True,
 ) -> Flow[list[SearchItem]]:
     """Return the items that any of several queries is about: each once, best first."""
-    best: dict[tuple[tuple[str, ...], str], SearchItem] = {}
+    found: dict[tuple[tuple[str, ...], str], SearchItem] = {}
     for query in queries:
-        found = yield from find(store, namespace, query, limit, wanted=wanted)
-        for item in found:
+        for item in (yield from find(store, namespace, query, limit, wanted=wanted)):
             place = (item.namespace, item.key)
-            if place not in best or (item.score or 0) > (best[place].score or 0):
-                best[place] = item
-    return sorted(best.values(), key=lambda item: item.score or 0, reverse=True)[:limit]
+            if place not in found or (item.score or 0) > (found[place].score or 0):
+                found[place] = item
+    return best(found.values(), limit)
+
+
+def find_said(
+    store: BaseStore, namespace: tuple[str, ...], query: str, limit: int
+) -> Flow[list[SearchItem]]:
+    """Return the messages that a text is about, best first, from the journal of a store with one.
+
+    Any other store keeps messages as items, so that `find` returns them.
+    """
+    if not isinstance(store, Ledger):
+        return []
+    entries = yield Perform(store, SearchJournal(namespace, query, limit))
+    return [
+        SearchItem(
+            entry.namespace,
+            entry.key,
+            entry.value,
+            entry.recorded_at,
+            entry.recorded_at,
+            entry.score,
+        )
+        for entry in entries
+    ]
+
+
+def best(items: Iterable[SearchItem], limit: int) -> list[SearchItem]:
+    """Return the items with the highest scores, best first."""
+    return sorted(items, key=lambda item: item.score or 0, reverse=True)[:limit]
 
 
 def read_profiles(

@@ -14,6 +14,7 @@ from holdfast.memory import MessagesState
 from holdfast.namespace import NamespaceTemplate, current_store
 from holdfast.retrieval.finding import find_all
 from holdfast.retrieval.queries import QueryWriter
+from holdfast.stores.plain import fenced
 from holdfast.wording import read_state
 
 
@@ -40,8 +41,8 @@ class MemorySearcher(FlowRunnable[MessagesState, list[SearchItem]]):
     def flow(self, input: MessagesState, config: RunnableConfig) -> Flow[list[SearchItem]]:
         """Return the work for one input as a flow."""
         messages = read_state(input, "A searcher")
-        store = current_store(self._store, config)
         namespace = self.namespace(config)
+        store = fenced(current_store(self._store, config), namespace)
         queries, _ = yield from self._queries.flow(messages)
         return (yield from find_all(store, namespace, queries, self._limit))
 

@@ -1,6 +1,5 @@
-"""Where memories are kept: one folder a backend."""
+"""Where memories are kept: one folder a backend, what they do written once in `plan`."""
 
 from holdfast.stores.opening import open_store
-from holdfast.stores.sqlite.store import SqliteStore
 
-__all__ = ["SqliteStore", "open_store"]
+__all__ = ["open_store"]

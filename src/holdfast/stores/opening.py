@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
+from langgraph.store.base import TTLConfig
+
 from holdfast.errors import ConfigurationError
-from holdfast.stores.sqlite.store import SqliteStore
+from holdfast.stores.base import SqlStore
 
-_FORMS = "'memory.db', 'sqlite:///path/to/memory.db' or ':memory:'"
+_FORMS = "'memory.db', 'sqlite:///path/to/memory.db', ':memory:' or 'postgresql://...'"
 
 
-def open_store(url: str | Path = "memory.db", *, busy_timeout: float = 10.0) -> SqliteStore:
-    """Open a store, making its file if there is none.
+def open_store(
+    url: str | Path = "memory.db",
+    *,
+    index: Mapping[str, Any] | None = None,
+    ttl: TTLConfig | None = None,
+    **settings: Any,
+) -> SqlStore:
+    """Open a store, making its file or tables if there are none.
 
     Args:
-        url: A path, `sqlite:///path`, or `:memory:` for one that ends with the process.
-        busy_timeout: Seconds to wait while another process writes.
+        url: A path, `sqlite:///path`, `:memory:` for one that ends with the process, or
+            `postgresql://...`.
+        index: LangGraph's `{"embed", "dims", "fields"}`; None finds by words alone. `embed` is an
+            `Embeddings`, a function, `"provider:model"`, or `"local:..."`.
+        ttl: LangGraph's `{"default_ttl", "refresh_on_read", "sweep_interval_minutes"}`.
+        settings: Of that kind of store: see `SqliteStore` and `PostgresStore`.
 
     Returns:
-        A LangGraph `BaseStore`, sync and async, to be used with `with` or closed by `close()`.
+        A LangGraph `BaseStore` and a `Ledger`, sync and async, to be used with `with` or closed
+        by `close()`.
 
     Raises:
-        ConfigurationError: The address is of no known form.
-        StoreError: The file cannot be opened, is damaged, or was written by a newer holdfast.
+        ConfigurationError: The address is of no known form, or a setting cannot work.
+        StoreError: The store cannot be opened, is damaged, or was written by a newer holdfast.
 
     Example:
         >>> with open_store(":memory:") as store:
@@ -31,7 +46,23 @@ def open_store(url: str | Path = "memory.db", *, busy_timeout: float = 10.0) -> 
         ...     [item.key for item in store.search(("memories",), query="tea")]
         ['tea']
     """
-    return SqliteStore(file_of(url), busy_timeout=busy_timeout)
+    if is_postgres(url):
+        from holdfast.stores.postgres.store import PostgresStore
+
+        return PostgresStore(str(url), index=index, ttl=ttl, **settings)
+    from holdfast.stores.sqlite.store import SqliteStore
+
+    return SqliteStore(file_of(url), index=index, ttl=ttl, **settings)
+
+
+def is_postgres(url: str | Path) -> bool:
+    """Tell whether an address is that of a PostgreSQL database.
+
+    Example:
+        >>> is_postgres("postgresql://localhost/memory")
+        True
+    """
+    return isinstance(url, str) and url.startswith(("postgresql://", "postgres://"))
 
 
 def file_of(url: str | Path) -> str:

@@ -9,16 +9,19 @@ from typing import Any, Literal, get_args
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import StructuredTool
-from langgraph.store.base import BaseStore, GetOp, Item, PutOp
+from langgraph.store.base import BaseStore
 
 from holdfast import wording
 from holdfast.errors import ConfigurationError, InputError
-from holdfast.flow import Flow, StoreOps, exclusively
+from holdfast.flow import Flow, exclusively
+from holdfast.history import ChangeSet, Provenance, Write
+from holdfast.ledger import Ledger
 from holdfast.memory import clean, content_key, normalised, profile_key, same, unwrap, wrap
 from holdfast.mending import blocks_text, read_json
-from holdfast.namespace import NamespaceTemplate, current_store
+from holdfast.namespace import NamespaceTemplate, current_store, thread_of
 from holdfast.retrieval.finding import read_profiles
 from holdfast.schema import Invalid, Schema, as_schema
+from holdfast.stores.plain import TRIES, Held, Lost, fenced, held, write
 from holdfast.tools.base import Refusal, memory_tool, tool_namespace
 
 Action = Literal["create", "update", "delete"]
@@ -32,6 +35,7 @@ LONGEST = 100_000
 class _Place:
     store: BaseStore
     namespace: tuple[str, ...]
+    source: Provenance
 
 
 class _Manager:
@@ -54,7 +58,20 @@ class _Manager:
         self.single = single
 
     def flow(self, arguments: dict[str, Any], config: RunnableConfig) -> Flow[str]:
-        place = _Place(current_store(self.store, config), self.namespace(config))
+        namespace = self.namespace(config)
+        store = fenced(current_store(self.store, config), namespace)
+        run = config.get("run_id")
+        source = Provenance(
+            who="assistant", thread=thread_of(config), run=None if run is None else str(run)
+        )
+        for _ in range(TRIES):
+            try:
+                return (yield from self._done(_Place(store, namespace, source), arguments))
+            except Lost:
+                continue
+        raise Refusal("Others change this memory at this moment; nothing was changed. Try again.")
+
+    def _done(self, place: _Place, arguments: dict[str, Any]) -> Flow[str]:
         action = self._action(arguments)
         id = _text(arguments.get("id"))
         if action == "create" and id and not self.single:
@@ -79,7 +96,7 @@ class _Manager:
                     "below this one can be read, not changed."
                 )
             if action == "delete":
-                yield StoreOps(place.store, [PutOp(place.namespace, item.key, None)])
+                yield from _write(place, item.key, None, item)
                 return f"deleted memory {item.key}"
             return (yield from self._update(place, item, content))
         finally:
@@ -121,13 +138,13 @@ class _Manager:
         keys += [content_key(f"{self.kind}#{number}", spoken) for number in range(1, 4)]
         release = yield exclusively(place.store, place.namespace)
         try:
-            found = yield StoreOps(place.store, [GetOp(place.namespace, key) for key in keys])
+            found = yield from held(place.store, place.namespace, keys)
             for key, item in zip(keys, found, strict=True):
                 if item is not None and _says(item, value):
                     return f"memory {key} says that already; nothing new was created"
             free = (key for key, item in zip(keys, found, strict=True) if item is None)
             key = next(free, str(uuid.uuid4()))
-            yield StoreOps(place.store, [PutOp(place.namespace, key, value)])
+            yield from _write(place, key, value, None)
             return f"created memory {key}"
         finally:
             release()
@@ -138,26 +155,27 @@ class _Manager:
         try:
             found = yield from self._documents(place, key)
             if found and action == "delete":
-                yield StoreOps(place.store, [PutOp(place.namespace, found[0].key, None)])
+                yield from _write(place, found[0].key, None, found[0])
                 return f"deleted memory {found[0].key}"
             if found:
                 return (yield from self._update(place, found[0], content))
             if action == "delete" or "create" not in self.permitted:
                 raise Refusal(f"There is no {self.kind} yet; nothing was {action}d.")
             value = self._value(self._validated(content))
-            yield StoreOps(place.store, [PutOp(place.namespace, key, value)])
+            yield from _write(place, key, value, None)
             return f"created memory {key}"
         finally:
             release()
 
-    def _documents(self, place: _Place, key: str) -> Flow[list[Item]]:
+    def _documents(self, place: _Place, key: str) -> Flow[list[Held]]:
         """Return the one document; a text by its key only, since others are of its kind too."""
         if self.schema is not None:
-            return (yield from read_profiles(place.store, place.namespace, [self.kind], 1))
-        (item,) = yield StoreOps(place.store, [GetOp(place.namespace, key)])
+            found = yield from read_profiles(place.store, place.namespace, [self.kind], 1)
+            key = found[0].key if found else key
+        (item,) = yield from held(place.store, place.namespace, [key])
         return [item] if item is not None else []
 
-    def _update(self, place: _Place, item: Item, content: Any) -> Flow[str]:
+    def _update(self, place: _Place, item: Held, content: Any) -> Flow[str]:
         kind, before = unwrap(item.value)
         if self.schema is None:
             if set(before) != {"content"}:
@@ -182,7 +200,7 @@ class _Manager:
             value = wrap(kind, after, item.value)
         if same(item.value, value):
             return f"memory {item.key} says that already; nothing was changed"
-        yield StoreOps(place.store, [PutOp(place.namespace, item.key, value)])
+        yield from _write(place, item.key, value, item)
         return f"updated memory {item.key}"
 
     def _validated(self, content: Any) -> Any:
@@ -200,10 +218,20 @@ class _Manager:
         return {"kind": self.kind, "content": content}
 
 
-def _get(place: _Place, id: str) -> Flow[Item | None]:
+def _write(place: _Place, key: str, value: dict[str, Any] | None, there: Held | None) -> Flow[None]:
+    """Write one memory; raise Lost where somebody else wrote it since it was read."""
+    expect = (there.revision if there else 0) if isinstance(place.store, Ledger) else None
+    writes = (Write(key, value, expect),)
+    changes = ChangeSet(place.namespace, writes, provenance=place.source)
+    receipt = yield from write(place.store, changes)
+    if receipt.conflicts:
+        raise Lost
+
+
+def _get(place: _Place, id: str) -> Flow[Held | None]:
     """Return the item with an id, also when a UUID is written in another form."""
     forms = list(dict.fromkeys(filter(None, (id, _as_uuid(id)))))
-    found = yield StoreOps(place.store, [GetOp(place.namespace, form) for form in forms])
+    found = yield from held(place.store, place.namespace, forms)
     return next((item for item in found if item is not None), None)
 
 
@@ -234,7 +262,7 @@ def _remembered_text(given: Any) -> str:
     return said
 
 
-def _says(item: Item, value: Mapping[str, Any]) -> bool:
+def _says(item: Held, value: Mapping[str, Any]) -> bool:
     return same(normalised(unwrap(item.value)), normalised(unwrap(value)))
 
 

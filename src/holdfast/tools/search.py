@@ -16,8 +16,9 @@ from holdfast.flow import Flow
 from holdfast.memory import clean
 from holdfast.mending import blocks_text, read_json
 from holdfast.namespace import current_store
-from holdfast.retrieval.finding import find
+from holdfast.retrieval.finding import best, find, find_said
 from holdfast.stores.filters import check_filter
+from holdfast.stores.plain import fenced
 from holdfast.tools.base import Refusal, memory_tool, tool_namespace
 
 MOST = 100
@@ -69,9 +70,13 @@ def create_search_memory_tool(
         limit = _number(arguments, "limit", default=10, least=1, most=MOST)
         offset = _number(arguments, "offset", default=0, least=0, most=100_000)
         wanted = _filter(arguments.get("filter"))
-        place = current_store(store, config), template(config)
+        namespace = template(config)
+        place = fenced(current_store(store, config), namespace), namespace
+        most = offset + limit
         try:
-            found = yield from find(*place, query, offset + limit, fill=True, filter=wanted)
+            found = yield from find(*place, query, most, fill=True, filter=wanted)
+            if wanted is None:
+                found = best((*found, *(yield from find_said(*place, query, most))), most)
         except (InputError, ValueError) as error:
             if wanted is None:
                 raise

@@ -1,48 +1,42 @@
--- name: get
-SELECT namespace, key, value, created_at, updated_at FROM items
-WHERE namespace = :namespace AND key = :key
+-- What only SQLite says in this way.
 
--- name: put
-INSERT INTO items (namespace, key, value, length, created_at, updated_at)
-VALUES (:namespace, :key, :value, :length, :now, :now)
-ON CONFLICT (namespace, key) DO UPDATE
-SET value = excluded.value, length = excluded.length, updated_at = excluded.updated_at
-RETURNING id
+-- name: draw
+UPDATE counters SET last = last + :count RETURNING last
 
 -- name: put_words
-INSERT INTO words (rowid, tokens) VALUES (:id, :tokens)
+INSERT INTO words (rowid, space, tokens) VALUES (:id, :space, :tokens)
 
--- name: delete_words
-DELETE FROM words
-WHERE rowid = (SELECT id FROM items WHERE namespace = :namespace AND key = :key)
-
--- name: delete
-DELETE FROM items WHERE namespace = :namespace AND key = :key
-
--- name: newest
-SELECT namespace, key, value, created_at, updated_at FROM items
-WHERE :prefix = '' OR namespace = :prefix
-   OR (namespace >= :prefix || '.' AND namespace < :prefix || '/')
-ORDER BY updated_at DESC, id DESC
-
--- name: size
-SELECT count(*) AS documents, coalesce(avg(length), 0) AS length FROM items
-WHERE length > 0
-  AND (:prefix = '' OR namespace = :prefix
-       OR (namespace >= :prefix || '.' AND namespace < :prefix || '/'))
+-- name: drop_words
+DELETE FROM words WHERE rowid = :id
 
 -- name: holding
-SELECT count(*) AS documents FROM words JOIN items ON items.id = words.rowid
-WHERE words MATCH :match
-  AND (:prefix = '' OR namespace = :prefix
-       OR (namespace >= :prefix || '.' AND namespace < :prefix || '/'))
+SELECT count(*) AS documents FROM words WHERE words MATCH :match_in
+
+-- name: holding_below
+SELECT count(*) AS documents FROM words JOIN documents d ON d.id = words.rowid
+WHERE words MATCH :match AND d.sort = :sort AND d.space IN INTS(:spaces)
 
 -- name: matching
-SELECT namespace, key, value, created_at, updated_at, tokens
-FROM words JOIN items ON items.id = words.rowid
-WHERE words MATCH :match
-  AND (:prefix = '' OR namespace = :prefix
-       OR (namespace >= :prefix || '.' AND namespace < :prefix || '/'))
+SELECT rowid AS id, tokens FROM words WHERE words MATCH :match_in
 
--- name: namespaces
-SELECT DISTINCT namespace FROM items ORDER BY namespace
+-- name: matching_below
+SELECT words.rowid AS id, words.tokens FROM words JOIN documents d ON d.id = words.rowid
+WHERE words MATCH :match AND d.sort = :sort AND d.space IN INTS(:spaces)
+
+-- name: generations
+SELECT id, generation FROM spaces WHERE id IN INTS(:spaces)
+
+-- name: changed_documents
+SELECT id FROM documents WHERE space = :space AND generation > :generation
+
+-- name: new_vectors
+SELECT v.document, v.vector FROM documents d JOIN vectors v ON v.document = d.id
+WHERE d.space = :space AND d.generation > :generation AND d.sort = :sort
+  AND v.embedder = :embedder
+ORDER BY v.document, v.part
+
+-- name: optimize_words
+INSERT INTO words (words) VALUES ('optimize')
+
+-- name: check_words
+INSERT INTO words (words) VALUES ('integrity-check')

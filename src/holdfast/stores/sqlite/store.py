@@ -1,56 +1,47 @@
-"""A LangGraph `BaseStore` in one SQLite file: sync and async, several processes at once."""
+"""A LangGraph `BaseStore` and ledger in one SQLite file: several threads and processes at once."""
 
 from __future__ import annotations
 
-import asyncio
+import array
 import contextlib
+import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from langgraph.store.base import (
-    BaseStore,
-    GetOp,
-    ListNamespacesOp,
-    Op,
-    PutOp,
-    Result,
-    SearchOp,
-    validate_op_namespace,
-)
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
+from langgraph.store.base import TTLConfig
 
-from holdfast.errors import (
-    InputError,
-    StoreBusy,
-    StoreClosed,
-    StoreError,
-    StoreTooNew,
-    StoreUnreadable,
-)
-from holdfast.stores.filters import check_filter
-from holdfast.stores.sqlite import plan
-from holdfast.stores.sqlite.statements import migrations
+from holdfast.errors import StoreBusy, StoreClosed, StoreError, StoreUnreadable
+from holdfast.stores.base import SqlStore
+from holdfast.stores.plan.effects import Draw, Effect, Lock, Nearest, Sql, SqlMany, Transaction
+from holdfast.stores.plan.erasing import SCRUB
+from holdfast.stores.plan.indexing import Vector
+from holdfast.stores.sqlite.file import connect, is_busy, statements
+from holdfast.stores.sqlite.matrices import MEGABYTE, Matrices
 
-_APPLICATION = 0x484F4C44  # "HOLD", so that a file of another program is told from ours
+READERS = 4
+"""How many connections are kept open for the next call."""
 
 
-class SqliteStore(BaseStore):
-    """Memories in one SQLite file; found by words, without a server, a key or a model.
+class SqliteStore(SqlStore):
+    """Memories in one SQLite file, with their history; found by words, or by vectors.
 
-    Each `batch` is one transaction: its reads see the state before its writes, and its writes
-    are kept all or none. The async methods run in threads and never block the loop.
+    Each `batch` and each change set is one transaction: its reads see the state before its
+    writes, and its writes are kept all or none. The async methods never block the loop.
 
     Args:
         path: The file, made if there is none; `:memory:` ends with the process.
+        index: LangGraph's `{"embed", "dims", "fields"}`; None finds by words alone.
+        ttl: LangGraph's `{"default_ttl", "refresh_on_read", "sweep_interval_minutes"}`.
         busy_timeout: Seconds to wait while another process writes.
+        vector_cache_mb: Megabytes of vectors that are kept in memory.
 
     Raises:
         StoreError: The file cannot be opened, is damaged, or was written by a newer holdfast.
+        ConfigurationError: A setting cannot work.
 
     Example:
         >>> store = SqliteStore(":memory:")
@@ -60,155 +51,142 @@ class SqliteStore(BaseStore):
         >>> store.close()
     """
 
-    def __init__(self, path: str | Path, *, busy_timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        index: Mapping[str, Any] | None = None,
+        ttl: TTLConfig | None = None,
+        busy_timeout: float = 10.0,
+        vector_cache_mb: int = 512,
+    ) -> None:
+        super().__init__(index, ttl)
         self.path = str(path)
         self.busy_timeout = busy_timeout
-        self._lock = threading.RLock()
-        self._process = os.getpid()
-        self._db: sqlite3.Connection | None = self._connect()
+        self._matrices = Matrices(vector_cache_mb * MEGABYTE)
+        self._writing = threading.Lock()
+        self._pool = _Pool(self.path, busy_timeout)
+        with self._explained():
+            self._pool.start()
+        self._finish_erasure()
+        if self.ttl_config:
+            self.start_ttl_sweeper()
 
     def __repr__(self) -> str:
         return f"SqliteStore({self.path!r})"
 
-    # Opening and closing
+    @classmethod
+    @contextlib.contextmanager
+    def from_conn_string(
+        cls,
+        conn_string: str,
+        *,
+        index: Mapping[str, Any] | None = None,
+        ttl: TTLConfig | None = None,
+    ) -> Iterator[SqliteStore]:
+        """Open a store for a `with` block, as LangGraph's own stores are opened."""
+        with cls(conn_string, index=index, ttl=ttl) as store:
+            yield store
 
-    def _connect(self) -> sqlite3.Connection:
-        folder = Path(self.path).parent
-        if self.path != ":memory:" and not folder.is_dir():
-            raise StoreError(f"Cannot open {self.path!r}: there is no folder {str(folder)!r}.")
-        with self._explained():
-            db = sqlite3.connect(
-                # Whole, so that no part of it is read as an option, and `chdir` moves nothing.
-                self.path if self.path == ":memory:" else str(Path(self.path).absolute()),
-                timeout=self.busy_timeout,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            db.row_factory = sqlite3.Row
-            # Turning to WAL answers "locked" at once, without the wait that SQLite has elsewhere.
-            patiently = Retrying(
-                retry=retry_if_exception(_is_busy),
-                stop=stop_after_delay(self.busy_timeout),
-                wait=wait_random(0.005, 0.05),
-                reraise=True,
-            )
-            try:
-                patiently(self._prepare, db)
-            except BaseException:
-                db.close()
-                raise
-        return db
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        """Refuse what is not ours, then bring the tables up to date in one transaction."""
-        self._check_owner(db)
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA secure_delete = ON")
-        if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            db.execute("PRAGMA journal_mode = WAL")
-        scripts = migrations()
-        if _version(db) == len(scripts):
-            return
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            for number, script in enumerate(scripts[_version(db) :], start=_version(db) + 1):
-                for statement in _split(script):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {number}")
-            db.execute(f"PRAGMA application_id = {_APPLICATION}")
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-
-    def _check_owner(self, db: sqlite3.Connection) -> None:
-        # Tables and owner are written in one transaction: read in this order, no process that is
-        # just making the file can be seen with the one and without the other.
-        empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        owner = db.execute("PRAGMA application_id").fetchone()[0]
-        if owner != _APPLICATION and not empty:
-            raise StoreUnreadable(
-                f"{self.path!r} is a SQLite file of another program; name another file."
-            )
-        if _version(db) > len(migrations()):
-            raise StoreTooNew(
-                f"{self.path!r} has format {_version(db)}; this holdfast knows formats up to "
-                f"{len(migrations())}. Upgrade holdfast to open it."
-            )
+    def setup(self) -> None:
+        """Make the tables; opening has done that, so that calling it is harmless."""
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
-        with self._lock:
-            if self._db is not None and self._process == os.getpid():
-                self._db.close()
-            self._db = None
+        self.stop_ttl_sweeper()
+        self._pool.close()
+        self._matrices.clear()
 
-    async def aclose(self) -> None:
-        """Close the file without blocking the loop."""
-        await asyncio.to_thread(self.close)
+    # Transactions
 
-    def __enter__(self) -> SqliteStore:
-        return self
+    def transact(self, transaction: Transaction) -> Any:
+        """Run a plan in one transaction of one connection."""
+        with self._explained():
+            if not transaction.writes:
+                return self._transact(transaction, "BEGIN")
+            with self._turn():
+                return self._transact(transaction, "BEGIN IMMEDIATE")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for the other writers of this process in a queue, not by polling the file."""
+        if not self._writing.acquire(timeout=self.busy_timeout):
+            raise self._busy()
+        try:
+            yield
+        finally:
+            self._writing.release()
 
-    async def __aenter__(self) -> SqliteStore:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    # Operations
-
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Run operations in one transaction.
-
-        Args:
-            ops: Operations of LangGraph's store; reads see the state before the writes, and of
-                two writes to one key the last counts.
-
-        Raises:
-            InputError: A value is no JSON data, or a filter cannot be read; nothing was written.
-            StoreError: The file is busy, full, read-only, damaged, or closed.
-        """
-        listed = list(ops)
-        writes = _checked(listed)
-        with self._lock, self._explained():
-            db = self._open()
-            db.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    def _transact(self, transaction: Transaction, begin: str) -> Any:
+        with self._pool.connection() as db:
+            db.execute(begin)
             try:
-                results = [_read(db, op) for op in listed]
-                for op, value in writes:
-                    plan.put(db, op, value)
+                result = self._drive(db, transaction.plan())
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-        return results
+        return result
 
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Run operations in one transaction, in a thread."""
-        return await asyncio.to_thread(self.batch, list(ops))
+    def _drive(self, db: sqlite3.Connection, plan: Generator[Any, Any, Any]) -> Any:
+        try:
+            asked = next(plan)
+            while True:
+                asked = plan.send(self._effect(db, asked))
+        except StopIteration as stop:
+            return stop.value
 
-    def _open(self) -> sqlite3.Connection:
-        if self._db is not None and self._process != os.getpid():
-            # A forked child must not use its parent's connection, nor close it.
-            self._process, self._db = os.getpid(), self._connect()
-        if self._db is None:
-            raise StoreClosed(f"The store {self.path!r} was closed; open it again to use it.")
-        return self._db
+    def _effect(self, db: sqlite3.Connection, asked: Effect) -> Any:
+        if isinstance(asked, Sql):
+            return db.execute(statements()[asked.name], _bound(asked.params)).fetchall()
+        if isinstance(asked, SqlMany):
+            if asked.rows:
+                db.executemany(statements()[asked.name], map(_bound, asked.rows))
+            return None
+        if isinstance(asked, Draw):
+            (last,) = db.execute(statements()["draw"], {"count": asked.count}).fetchone()
+            return list(range(last - asked.count + 1, last + 1))
+        if isinstance(asked, Nearest):
+            return self._drive(db, self._matrices.search(asked))
+        assert isinstance(asked, Lock)  # the file has one writer at a time
+        return None
+
+    # Erasure
+
+    def scrub(self) -> str | None:
+        """Take deleted words out of the index, and empty the write-ahead log."""
+        if self.path == ":memory:":
+            return None
+        try:
+            with self._explained(), self._turn(), self._pool.connection() as db:
+                db.execute(statements()["optimize_words"])
+                held = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                if not held:
+                    db.execute(statements()["drop_setting"], {"name": SCRUB})
+                    held = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except StoreBusy:
+            held = 1
+        if not held:
+            return None
+        return (
+            "a reader holds the write-ahead log, so that erased bytes are still in it; the next "
+            "forget, or the next opening of the store, finishes it"
+        )
+
+    def _finish_erasure(self) -> None:
+        with self._explained(), self._pool.connection() as db:
+            waiting = db.execute(statements()["setting"], {"name": SCRUB}).fetchone()
+        if waiting:
+            self.scrub()
+
+    # Errors
+
+    def _busy(self) -> StoreBusy:
+        return StoreBusy(
+            f"Another writer held {self.path!r} for more than {self.busy_timeout:g} s; "
+            "nothing was written. Try again, or open it with a longer busy_timeout."
+        )
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -216,11 +194,8 @@ class SqliteStore(BaseStore):
         try:
             yield
         except sqlite3.OperationalError as error:
-            if _is_busy(error):
-                raise StoreBusy(
-                    f"Another process held {self.path!r} for more than {self.busy_timeout:g} s; "
-                    "nothing was written. Try again, or open it with a longer busy_timeout."
-                ) from error
+            if is_busy(error):
+                raise self._busy() from error
             raise StoreError(f"{self.path!r}: {error}; nothing was written.") from error
         except sqlite3.DatabaseError as error:
             raise StoreUnreadable(
@@ -229,61 +204,65 @@ class SqliteStore(BaseStore):
             ) from error
 
 
-def _is_busy(error: BaseException) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and (
-        error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    )
+class _Pool:
+    """Connections to one file, each used by one thread at a time."""
+
+    def __init__(self, path: str, busy_timeout: float) -> None:
+        self._path = path
+        self._timeout = busy_timeout
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+        self._free: list[sqlite3.Connection] = []
+        self._closed = False
+        self._alone = threading.RLock() if path == ":memory:" else None
+
+    def start(self) -> None:
+        self._free.append(connect(self._path, self._timeout))
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        with self._alone or contextlib.nullcontext():
+            db = self._take()
+            try:
+                yield db
+            finally:
+                self._give(db)
+
+    def _take(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._process != os.getpid():
+                # A forked child must not use its parent's connections, nor close them.
+                self._process, self._free = os.getpid(), []
+            if self._closed:
+                raise StoreClosed(f"The store {self._path!r} was closed; open it again to use it.")
+            if self._free:
+                return self._free.pop()
+        return connect(self._path, self._timeout)
+
+    def _give(self, db: sqlite3.Connection) -> None:
+        with self._lock:
+            if not self._closed and len(self._free) < READERS:
+                self._free.append(db)
+                return
+        db.close()
+
+    def close(self) -> None:
+        with self._lock:
+            free, self._free = self._free, []
+            self._closed = True
+        if self._process == os.getpid():
+            for db in free:
+                db.close()
 
 
-def _version(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA user_version").fetchone()[0])
+def _bound(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as SQLite takes them: lists as JSON, vectors as float32."""
+    return {name: _adapted(value) for name, value in params.items()}
 
 
-def _split(script: str) -> Iterator[str]:
-    """Yield the statements of a script; `executescript` would commit before it starts."""
-    pending = ""
-    for line in script.splitlines(keepends=True):
-        pending += line
-        if sqlite3.complete_statement(pending):
-            yield pending
-            pending = ""
-
-
-def _checked(ops: list[Op]) -> list[tuple[PutOp, str | None]]:
-    """Check every operation before anything is written; return the writes that count."""
-    writes: dict[tuple[tuple[str, ...], str], tuple[PutOp, str | None]] = {}
-    for op in ops:
-        validate_op_namespace(op)
-        if isinstance(op, PutOp | GetOp) and not _encodable((*op.namespace, op.key)):
-            raise InputError(f"No item can have the namespace {op.namespace!r}, key {op.key!r}.")
-        if isinstance(op, PutOp):
-            if not op.namespace:
-                raise InputError(f"The item {op.key!r} needs a namespace of at least one label.")
-            value = None if op.value is None else plan.dumped(op.value)
-            writes[(tuple(op.namespace), op.key)] = (op, value)
-        elif isinstance(op, SearchOp):
-            check_filter(op.filter)
-            if not _encodable(op.namespace_prefix):
-                raise InputError(f"No item can have the namespace {op.namespace_prefix!r}.")
-        elif not isinstance(op, GetOp | ListNamespacesOp):
-            raise InputError(f"{op!r} is not an operation of a store.")
-    return list(writes.values())
-
-
-def _encodable(texts: Iterable[Any]) -> bool:
-    try:
-        for text in texts:
-            text.encode()
-    except (UnicodeEncodeError, AttributeError):
-        return False
-    return True
-
-
-def _read(db: sqlite3.Connection, op: Op) -> Result:
-    if isinstance(op, GetOp):
-        return plan.get(db, op)
-    if isinstance(op, SearchOp):
-        return plan.search(db, op)
-    if isinstance(op, ListNamespacesOp):
-        return plan.list_namespaces(db, op)
-    return None
+def _adapted(value: Any) -> Any:
+    if isinstance(value, Vector):
+        return array.array("f", value).tobytes()
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return json.dumps(list(value))
+    return value

@@ -1,0 +1,513 @@
+"""The ledger: what `BaseStore` has no word for, as operations and as methods.
+
+Operations are data, as in LangGraph's `store.base`: a store fulfils two methods, `perform` and
+`aperform`, and a fence around it checks them in one place.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from langgraph.store.base import BaseStore
+
+from holdfast.history import ChangeSet, Entry, Erasure, Record, Source, Version
+from holdfast.memory import Receipt
+
+T = TypeVar("T")
+Namespace = tuple[str, ...]
+
+
+class LedgerOp(Generic[T]):
+    """One operation of a ledger; it gives a `T`."""
+
+    namespace: Namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Commit(LedgerOp[Receipt]):
+    """See `Ledger.commit`."""
+
+    changes: ChangeSet
+
+    @property
+    def namespace(self) -> Namespace:  # type: ignore[override]
+        """Where."""
+        return self.changes.namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Records(LedgerOp[list[Record | None]]):
+    """See `Ledger.records`."""
+
+    namespace: Namespace
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class History(LedgerOp[list[Version]]):
+    """See `Ledger.history`."""
+
+    namespace: Namespace
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf(LedgerOp[list[Version]]):
+    """See `Ledger.as_of`."""
+
+    namespace: Namespace
+    time: str
+    key: str | None = None
+    valid_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diff(LedgerOp[list[dict[str, Any]]]):
+    """See `Ledger.diff`."""
+
+    namespace: Namespace
+    key: str
+    a: int
+    b: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revert(LedgerOp[Receipt]):
+    """See `Ledger.revert`."""
+
+    namespace: Namespace
+    key: str | None = None
+    revision: int | None = None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources(LedgerOp[list[Entry]]):
+    """See `Ledger.sources`."""
+
+    namespace: Namespace
+    key: str
+    revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedFrom(LedgerOp[list[Version]]):
+    """See `Ledger.derived_from`."""
+
+    namespace: Namespace
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Journal(LedgerOp[list[Entry]]):
+    """See `Ledger.journal`."""
+
+    namespace: Namespace
+    thread: str | None = None
+    after: int = 0
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours(LedgerOp[list[Entry]]):
+    """See `Ledger.neighbours`."""
+
+    namespace: Namespace
+    key: str
+    before: int = 2
+    after: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SearchJournal(LedgerOp[list[Entry]]):
+    """See `Ledger.search_journal`."""
+
+    namespace: Namespace
+    query: str
+    limit: int = 10
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Threads(LedgerOp[dict[str, int]]):
+    """See `Ledger.threads`."""
+
+    namespace: Namespace
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCursor(LedgerOp[int]):
+    """See `Ledger.cursor`."""
+
+    namespace: Namespace
+    thread: str
+    reader: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pin(LedgerOp[bool]):
+    """See `Ledger.pin`."""
+
+    namespace: Namespace
+    key: str
+    pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forget(LedgerOp[Erasure]):
+    """See `Ledger.forget`."""
+
+    namespace: Namespace
+    key: str | None = None
+    source: Source | None = None
+    filter: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reindex(LedgerOp[int]):
+    """See `Ledger.reindex`."""
+
+    namespace: Namespace
+    progress: Callable[[int, int], None] | None = None
+
+
+class Ledger(ABC):
+    """A store that keeps versions, sources and a journal; our two stores are ledgers.
+
+    Every method has an async twin with `a` before its name. Namespaces are stored labels, as for
+    `BaseStore`; what `NamespaceTemplate` returns.
+    """
+
+    @abstractmethod
+    def perform(self, op: LedgerOp[T]) -> T:
+        """Do one operation, in one transaction."""
+
+    @abstractmethod
+    async def aperform(self, op: LedgerOp[T]) -> T:
+        """Do one operation, awaiting; see `perform`."""
+
+    @abstractmethod
+    def scoped(self, namespace: Namespace) -> BaseStore:
+        """Return this store and ledger, fenced to a namespace and what stands below it.
+
+        Whatever reaches outside of it is refused with `OutOfScope`, and does nothing.
+
+        Example:
+            >>> from holdfast import open_store
+            >>> store = open_store(":memory:")
+            >>> nora = store.scoped(("memories", "nora"))
+            >>> nora.put(("memories", "nora"), "tea", {"content": "likes tea"})
+            >>> nora.get(("memories", "ines"), "tea")
+            Traceback (most recent call last):
+            holdfast.errors.OutOfScope: ('memories', 'ines') is outside of ('memories', 'nora')...
+
+            >>> store.close()
+        """
+
+    def commit(self, changes: ChangeSet) -> Receipt:
+        """Write a change set in one transaction: all of it, or nothing.
+
+        Args:
+            changes: What belongs together.
+
+        Returns:
+            What became of each write and message, in their order. Where one write met another
+            version than it expected it is a `conflict`, and nothing of the set was written.
+
+        Raises:
+            InputError: Something in it cannot be stored; nothing was written.
+
+        Example:
+            >>> from holdfast import ChangeSet, Write, open_store
+            >>> store = open_store(":memory:")
+            >>> first = store.commit(ChangeSet(("m",), (Write("tea", {"content": "likes tea"}),)))
+            >>> lost = store.commit(ChangeSet(("m",), (Write("tea", None, expect=999),)))
+            >>> [change.action for change in (*first.changes, *lost.changes)]
+            ['inserted', 'conflict']
+            >>> store.close()
+        """
+        return self.perform(Commit(changes))
+
+    async def acommit(self, changes: ChangeSet) -> Receipt:
+        """Write a change set, awaiting; see `commit`."""
+        return await self.aperform(Commit(changes))
+
+    def records(self, namespace: Namespace, keys: Sequence[str]) -> list[Record | None]:
+        """Return memories with what is kept beside their values; None where there is none."""
+        return self.perform(Records(namespace, tuple(keys)))
+
+    async def arecords(self, namespace: Namespace, keys: Sequence[str]) -> list[Record | None]:
+        """Return memories, awaiting; see `records`."""
+        return await self.aperform(Records(namespace, tuple(keys)))
+
+    def history(self, namespace: Namespace, key: str) -> list[Version]:
+        """Return every version of a memory, oldest first; a delete is a version too.
+
+        Example:
+            >>> from holdfast import open_store
+            >>> store = open_store(":memory:")
+            >>> store.put(("m",), "tea", {"content": "likes tea"})
+            >>> store.delete(("m",), "tea")
+            >>> [version.value for version in store.history(("m",), "tea")]
+            [{'content': 'likes tea'}, None]
+            >>> store.close()
+        """
+        return self.perform(History(namespace, key))
+
+    async def ahistory(self, namespace: Namespace, key: str) -> list[Version]:
+        """Return every version of a memory, awaiting; see `history`."""
+        return await self.aperform(History(namespace, key))
+
+    def as_of(
+        self,
+        time: datetime | str,
+        namespace: Namespace,
+        *,
+        key: str | None = None,
+        valid_at: datetime | str | None = None,
+    ) -> list[Version]:
+        """Return what the store held at a time, below a namespace, in order of keys.
+
+        Args:
+            time: When it was recorded, at the latest.
+            namespace: Stored labels; what stands below counts as well.
+            key: Only this memory, of exactly this namespace.
+            valid_at: Only what was so in the world at this time; a version that does not say
+                since or until when is taken to be so.
+        """
+        return self.perform(_as_of(time, namespace, key, valid_at))
+
+    async def aas_of(
+        self,
+        time: datetime | str,
+        namespace: Namespace,
+        *,
+        key: str | None = None,
+        valid_at: datetime | str | None = None,
+    ) -> list[Version]:
+        """Return what the store held at a time, awaiting; see `as_of`."""
+        return await self.aperform(_as_of(time, namespace, key, valid_at))
+
+    def diff(self, namespace: Namespace, key: str, a: int, b: int) -> list[dict[str, Any]]:
+        """Return the JSON Patch (RFC 6902) that leads from one revision's value to another's.
+
+        Args:
+            namespace: Stored labels.
+            key: The memory.
+            a: The revision to start from; what the memory was right after it. 0 for nothing.
+            b: The revision to arrive at.
+        """
+        return self.perform(Diff(namespace, key, a, b))
+
+    async def adiff(self, namespace: Namespace, key: str, a: int, b: int) -> list[dict[str, Any]]:
+        """Return the JSON Patch between two revisions, awaiting; see `diff`."""
+        return await self.aperform(Diff(namespace, key, a, b))
+
+    def revert(
+        self,
+        namespace: Namespace,
+        *,
+        key: str | None = None,
+        revision: int | None = None,
+        source: Source | None = None,
+    ) -> Receipt:
+        """Undo changes by writing new versions; nothing is taken out of the history.
+
+        What was changed later is kept: field by field, as far as it does not contradict; where it
+        does the memory stays as it is, and the receipt says so.
+
+        Args:
+            namespace: Stored labels; what stands below counts as well, if no key is given.
+            key: Only this memory.
+            revision: The change set to undo. With a key alone, its last change.
+            source: Undo every version that names this source, `Source("run", ...)` for a run.
+
+        Raises:
+            InputError: Neither key, revision nor source is given, or both of the latter.
+        """
+        return self.perform(Revert(namespace, key, revision, source))
+
+    async def arevert(
+        self,
+        namespace: Namespace,
+        *,
+        key: str | None = None,
+        revision: int | None = None,
+        source: Source | None = None,
+    ) -> Receipt:
+        """Undo changes, awaiting; see `revert`."""
+        return await self.aperform(Revert(namespace, key, revision, source))
+
+    def sources(
+        self, namespace: Namespace, key: str, *, revision: int | None = None
+    ) -> list[Entry]:
+        """Return the messages that a memory comes from, also by way of earlier versions.
+
+        Args:
+            namespace: Stored labels.
+            key: The memory.
+            revision: Which version; by default the last.
+        """
+        return self.perform(Sources(namespace, key, revision))
+
+    async def asources(
+        self, namespace: Namespace, key: str, *, revision: int | None = None
+    ) -> list[Entry]:
+        """Return the messages that a memory comes from, awaiting; see `sources`."""
+        return await self.aperform(Sources(namespace, key, revision))
+
+    def derived_from(self, namespace: Namespace, source: Source) -> list[Version]:
+        """Return every version that comes from a source, also by way of earlier versions."""
+        return self.perform(DerivedFrom(namespace, source))
+
+    async def aderived_from(self, namespace: Namespace, source: Source) -> list[Version]:
+        """Return every version that comes from a source, awaiting; see `derived_from`."""
+        return await self.aperform(DerivedFrom(namespace, source))
+
+    def journal(
+        self,
+        namespace: Namespace,
+        thread: str | None = None,
+        *,
+        after: int = 0,
+        limit: int = 100,
+    ) -> list[Entry]:
+        """Return messages of a thread in order; without a thread, the newest of all, newest first.
+
+        Args:
+            namespace: Stored labels; without a thread, what stands below counts as well.
+            thread: The conversation.
+            after: Only those with a higher `seq`; without a thread, how many to skip.
+            limit: How many at most.
+        """
+        return self.perform(Journal(namespace, thread, after, limit))
+
+    async def ajournal(
+        self,
+        namespace: Namespace,
+        thread: str | None = None,
+        *,
+        after: int = 0,
+        limit: int = 100,
+    ) -> list[Entry]:
+        """Return messages of a thread, awaiting; see `journal`."""
+        return await self.aperform(Journal(namespace, thread, after, limit))
+
+    def neighbours(
+        self, namespace: Namespace, key: str, *, before: int = 2, after: int = 1
+    ) -> list[Entry]:
+        """Return a message with those said right before and after it in its thread, in order."""
+        return self.perform(Neighbours(namespace, key, before, after))
+
+    async def aneighbours(
+        self, namespace: Namespace, key: str, *, before: int = 2, after: int = 1
+    ) -> list[Entry]:
+        """Return a message with its neighbours, awaiting; see `neighbours`."""
+        return await self.aperform(Neighbours(namespace, key, before, after))
+
+    def search_journal(
+        self, namespace: Namespace, query: str, *, limit: int = 10, offset: int = 0
+    ) -> list[Entry]:
+        """Return messages that share words with a query, best first; what stands below counts."""
+        return self.perform(SearchJournal(namespace, query, limit, offset))
+
+    async def asearch_journal(
+        self, namespace: Namespace, query: str, *, limit: int = 10, offset: int = 0
+    ) -> list[Entry]:
+        """Return messages that share words with a query, awaiting; see `search_journal`."""
+        return await self.aperform(SearchJournal(namespace, query, limit, offset))
+
+    def threads(self, namespace: Namespace) -> dict[str, int]:
+        """Return the threads of exactly this namespace, each with its last `seq`."""
+        return self.perform(Threads(namespace))
+
+    async def athreads(self, namespace: Namespace) -> dict[str, int]:
+        """Return the threads of a namespace, awaiting; see `threads`."""
+        return await self.aperform(Threads(namespace))
+
+    def cursor(self, namespace: Namespace, thread: str, reader: str = "reflection") -> int:
+        """Return how far a reader has come in a thread; 0 when it has not begun."""
+        return self.perform(ReadCursor(namespace, thread, reader))
+
+    async def acursor(self, namespace: Namespace, thread: str, reader: str = "reflection") -> int:
+        """Return how far a reader has come in a thread, awaiting; see `cursor`."""
+        return await self.aperform(ReadCursor(namespace, thread, reader))
+
+    def pin(self, namespace: Namespace, key: str, pinned: bool = True) -> bool:
+        """Pin a memory, or unpin it; return whether it is there."""
+        return self.perform(Pin(namespace, key, pinned))
+
+    async def apin(self, namespace: Namespace, key: str, pinned: bool = True) -> bool:
+        """Pin a memory, or unpin it, awaiting; see `pin`."""
+        return await self.aperform(Pin(namespace, key, pinned))
+
+    def forget(
+        self,
+        namespace: Namespace,
+        *,
+        key: str | None = None,
+        source: Source | None = None,
+        filter: Mapping[str, Any] | None = None,
+    ) -> Erasure:
+        """Erase for good: values, versions, messages, words and vectors, and their bytes.
+
+        Args:
+            namespace: Stored labels. With nothing else, all of it and of what stands below.
+            key: Only this memory, or this message of the journal.
+            source: Only what comes from this source: every version that names it or was made
+                from one that does. A memory falls back to its last version without it, or goes.
+            filter: Only memories whose value passes this filter.
+
+        Returns:
+            Counts, and whether the bytes are gone.
+        """
+        return self.perform(Forget(namespace, key, source, filter))
+
+    async def aforget(
+        self,
+        namespace: Namespace,
+        *,
+        key: str | None = None,
+        source: Source | None = None,
+        filter: Mapping[str, Any] | None = None,
+    ) -> Erasure:
+        """Erase for good, awaiting; see `forget`."""
+        return await self.aperform(Forget(namespace, key, source, filter))
+
+    def reindex(
+        self, namespace: Namespace = (), *, progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """Embed what has no vector of the store's embedder yet; return how many texts that were.
+
+        It may be stopped and started again at any time.
+
+        Args:
+            namespace: Stored labels; what stands below counts as well.
+            progress: Called with how many are done and how many there are.
+
+        Raises:
+            ConfigurationError: The store has no embedder.
+            EmbedderFailed: The embedder failed; what was embedded before it stays.
+        """
+        return self.perform(Reindex(namespace, progress))
+
+    async def areindex(
+        self, namespace: Namespace = (), *, progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """Embed what has no vector yet, awaiting; see `reindex`."""
+        return await self.aperform(Reindex(namespace, progress))
+
+
+def _as_of(
+    time: datetime | str,
+    namespace: Namespace,
+    key: str | None,
+    valid_at: datetime | str | None,
+) -> AsOf:
+    from holdfast.history import instant
+
+    return AsOf(namespace, instant(time, "time") or "", key, instant(valid_at, "valid_at"))

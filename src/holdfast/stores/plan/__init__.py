@@ -1,0 +1,1 @@
+"""What the stores do, written once: plans that yield statements and are sent their rows."""

@@ -1,0 +1,228 @@
+"""Change sets: read and checked before anything is written, then committed whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from langgraph.store.base import NotProvided, PutOp, validate_op_namespace
+
+from holdfast.errors import InputError, shown
+from holdfast.history import ChangeSet, Provenance, Write, instant
+from holdfast.memory import Change, Receipt, unwrap
+from holdfast.namespace import decode_namespace
+from holdfast.stores.plan import journal
+from holdfast.stores.plan.documents import read_value
+from holdfast.stores.plan.effects import Draw, Lock, Plan, Sql, SqlMany
+from holdfast.stores.plan.indexing import Fields, Indexing, Vector
+from holdfast.stores.plan.spaces import joined, now_text, spaces_made
+from holdfast.stores.plan.writing import Outcome, Prepared, apply, last_of_each, stand
+
+
+class Ready(NamedTuple):
+    """A change set that was read and checked."""
+
+    changes: ChangeSet
+    writes: list[Prepared]
+    stretches: list[journal.Stretch]
+
+    def texts(self) -> list[str]:
+        """Return every text that is to be embedded."""
+        found = [text for write in self.writes for text in write.texts]
+        spoken = (message for stretch in self.stretches for message in stretch.messages)
+        return [*found, *(journal.message_text(message) for message in spoken)]
+
+    def embedded(self, vectors: Mapping[str, Vector]) -> None:
+        """Take the vectors of the texts."""
+        for write in self.writes:
+            write.vectors = [vectors[text] for text in write.texts]
+        for stretch in self.stretches:
+            texts = map(journal.message_text, stretch.messages)
+            stretch.vectors = [vectors[text] for text in texts]
+
+
+def dumped(value: Mapping[str, Any]) -> str:
+    """Return a value as JSON text.
+
+    Raises:
+        InputError: It holds something that JSON has no word for.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"A value must be JSON data: {error}. Got: {shown(value)}") from None
+    # JSON's own escapes keep half of a surrogate pair, which no encoding has.
+    return text if encodable([text]) else json.dumps(value, allow_nan=False)
+
+
+def encodable(texts: Iterable[Any]) -> bool:
+    """Tell whether all of these are texts that a database can hold."""
+    try:
+        for text in texts:
+            text.encode()
+    except (UnicodeEncodeError, AttributeError):
+        return False
+    return True
+
+
+def check_place(namespace: tuple[str, ...], key: Any) -> None:
+    """Raise InputError where no item can stand at a place."""
+    if not namespace:
+        raise InputError(f"The item {key!r} needs a namespace of at least one label.")
+    if not encodable((*namespace, key)) or "\x00" in key:
+        raise InputError(f"No item can have the namespace {namespace!r}, key {key!r}.")
+
+
+def check_namespace(namespace: Any, *, root: bool = False) -> tuple[str, ...]:
+    """Return a namespace as a tuple; raise an error where LangGraph's rules refuse it.
+
+    Args:
+        namespace: Stored labels.
+        root: Whether it may be empty.
+    """
+    if not isinstance(namespace, tuple | list) or not encodable(namespace):
+        raise InputError(f"A namespace must be a tuple of texts, got {namespace!r}.")
+    if namespace or not root:
+        validate_op_namespace(PutOp(tuple(namespace), "key", None))
+    return tuple(namespace)
+
+
+def prepare_put(op: PutOp, indexing: Indexing) -> Prepared:
+    """Return LangGraph's operation, read and checked."""
+    check_place(op.namespace, op.key)
+    if op.value is not None and not isinstance(op.value, Mapping):
+        raise InputError(f"A value must be a dict, got {shown(op.value)} for {op.key!r}.")
+    value = None if op.value is None else dumped(op.value)
+    fields: Fields = False if op.index is False else op.index or None
+    texts = indexing.texts(op.value, fields) if op.value is not None else []
+    ttl = _minutes(op.ttl, op.key)
+    return Prepared(tuple(op.namespace), op.key, value, fields, texts, ttl)
+
+
+def _minutes(ttl: Any, key: str) -> float | None:
+    if ttl is None or isinstance(ttl, NotProvided):
+        return None
+    if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 <= ttl < 1e9:
+        raise InputError(f"The ttl of {key!r} must be minutes from 0 on, got {ttl!r}.")
+    return float(ttl)
+
+
+def prepare(changes: ChangeSet, indexing: Indexing, default_ttl: float | None) -> Ready:
+    """Return a change set, read and checked."""
+    if not isinstance(changes, ChangeSet):
+        raise InputError(f"commit takes a ChangeSet, got {shown(changes)}.")
+    namespace = check_namespace(changes.namespace)
+    writes = [_prepared(write, changes, indexing, default_ttl) for write in changes.writes]
+    for cursor in changes.cursors:
+        if not cursor.thread or isinstance(cursor.seq, bool) or not isinstance(cursor.seq, int):
+            raise InputError(f"A cursor needs a thread and a number, got {cursor!r}.")
+    stretches = [journal.Stretch(namespace, said) for said in changes.journal]
+    return Ready(
+        replace(changes, namespace=namespace),
+        last_of_each(writes),
+        [stretch for stretch in stretches if stretch.said.messages],
+    )
+
+
+def _prepared(
+    write: Write, changes: ChangeSet, indexing: Indexing, default_ttl: float | None
+) -> Prepared:
+    ttl = default_ttl if isinstance(write.ttl, NotProvided) else write.ttl
+    index = write.index if write.index is None or write.index is False else list(write.index)
+    op = PutOp(changes.namespace, write.key, write.value, index, ttl=ttl)
+    prepared = prepare_put(op, indexing)
+    if write.importance is not None and write.importance not in range(1, 6):
+        raise InputError(f"importance must be 1 to 5, got {write.importance!r} for {write.key!r}.")
+    if write.expect is not None and (isinstance(write.expect, bool) or write.expect < 0):
+        raise InputError(f"expect must be a revision or 0, got {write.expect!r} for {write.key!r}.")
+    if not all(encodable([key]) and key for key in write.supersedes):
+        raise InputError(f"supersedes must be keys, got {write.supersedes!r} for {write.key!r}.")
+    prepared.expect = write.expect
+    prepared.importance = write.importance
+    prepared.valid_from = instant(write.valid_from, "valid_from")
+    prepared.valid_to = instant(write.valid_to, "valid_to")
+    prepared.supersedes = write.supersedes
+    prepared.provenance = write.provenance or changes.provenance
+    return prepared
+
+
+def commit(ready: Ready, embedder: str | None) -> Plan[Receipt]:
+    """Commit a change set: all of it, or nothing."""
+    changes, path = ready.changes, joined(ready.changes.namespace)
+    threads = {stretch.thread for stretch in ready.stretches} | {c.thread for c in changes.cursors}
+    places = [write.place for write in ready.writes]
+    yield Lock(sorted({*places, *((path, f"thread {name}") for name in threads)}))
+    standing = yield from stand(ready.writes)
+    namespace = decode_namespace(changes.namespace)
+    if standing.conflict:
+        return Receipt(_refused(ready.writes, standing.outcomes), namespace)
+    (revision,) = yield Draw(1)
+    told: list[Change] = []
+    if ready.stretches or changes.cursors:
+        spaces = yield from spaces_made([path])
+        for stretch in ready.stretches:
+            told += yield from journal.append(spaces[path], stretch, revision, embedder)
+        yield from journal.move_cursors(spaces[path], changes.cursors)
+    _name_sources(ready, told)
+    yield from apply(standing, revision, embedder)
+    yield from _recalled(path, changes.recalled)
+    done = tuple(map(_change, ready.writes, standing.outcomes))
+    wrote = bool(standing.changes) or any(change.action == "inserted" for change in told)
+    return Receipt(done, namespace, journal=tuple(told), revision=revision if wrote else None)
+
+
+def _name_sources(ready: Ready, told: Sequence[Change]) -> None:
+    """Make the messages of a change set the sources of the writes that name none of their own."""
+    messages = tuple(dict.fromkeys(change.key for change in told if change.key))
+    thread = ready.stretches[0].thread if ready.stretches else None
+    own = {write.key for write in ready.changes.writes if write.provenance is not None}
+    for write in ready.writes:
+        if write.key not in own:
+            named: Provenance = write.provenance
+            write.provenance = replace(
+                named,
+                thread=named.thread or thread,
+                messages=tuple(dict.fromkeys((*named.messages, *messages))),
+            )
+
+
+def _recalled(path: str, keys: Sequence[str]) -> Plan[None]:
+    if not keys:
+        return
+    rows = yield Sql("space", {"path": path})
+    now = now_text()
+    if rows:
+        times = {key: keys.count(key) for key in dict.fromkeys(keys)}
+        space = rows[0]["id"]
+        counted = [
+            {"space": space, "key": key, "times": number, "now": now}
+            for key, number in times.items()
+        ]
+        yield SqlMany("recall", counted)
+
+
+def _change(write: Prepared, outcome: Outcome) -> Change:
+    before, after = read_value(outcome.before), read_value(write.value)
+    kind = unwrap(after or before or {})[0]
+    return Change(
+        outcome.action,
+        write.key,
+        kind,
+        None if before is None else unwrap(before)[1],
+        None if after is None else unwrap(after)[1],
+        write.importance,
+        outcome.reason,
+    )
+
+
+def _refused(writes: Sequence[Prepared], outcomes: Sequence[Outcome]) -> tuple[Change, ...]:
+    """Return what became of each write of a set of which nothing was written."""
+    reason = "not written, since another write of this change set met a conflict"
+    return tuple(
+        _change(write, outcome)
+        if outcome.action == "conflict"
+        else replace(_change(write, outcome), action="rejected", reason=f"{reason} @ {write.key}")
+        for write, outcome in zip(writes, outcomes, strict=True)
+    )

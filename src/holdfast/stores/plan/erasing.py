@@ -1,0 +1,223 @@
+"""How things are erased for good: every version that comes from them, and all that hangs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from holdfast.errors import InputError
+from holdfast.history import Erasure, Source
+from holdfast.ledger import Forget
+from holdfast.stores.filters import matches
+from holdfast.stores.plan.documents import document_rows, read_value
+from holdfast.stores.plan.effects import Draw, Lock, Plan, Row, Sql, SqlMany
+from holdfast.stores.plan.indexing import Indexing, read_fields
+from holdfast.stores.plan.spaces import chunks, joined, now_text, spaces_below
+
+SCRUB = "scrub"
+"""The setting that says that bytes of what was erased may still be in the store's files."""
+
+
+class _Targets(NamedTuple):
+    """What is to be erased: ids of versions, and rows of messages."""
+
+    versions: set[int]
+    messages: list[Row]
+
+
+def forget(op: Forget, indexing: Indexing) -> Plan[Erasure]:
+    """Erase what an operation names; return the counts."""
+    if sum(given is not None for given in (op.key, op.source, op.filter)) > 1:
+        raise InputError("Give forget one of key, source and filter, or only a namespace.")
+    spaces = yield from spaces_below(op.namespace)
+    exact = [id for id, path in spaces.items() if path == joined(op.namespace)]
+    scope = exact if op.key is not None else list(spaces)
+    if not scope:
+        return Erasure()
+    yield Lock([(spaces[id], "") for id in scope])
+    targets = yield from _targets(op, scope)
+    versions = yield from _with_derived(targets, scope)
+    memories, restored = yield from _erase_versions(versions, indexing)
+    yield from _erase_messages(targets.messages)
+    if op.key is None and op.source is None and op.filter is None:
+        yield from _erase_spaces(scope)
+    erased = Erasure(memories, restored, len(versions), len(targets.messages))
+    if versions or targets.messages:
+        yield Sql("put_setting", {"name": SCRUB, "value": now_text()})
+    return erased
+
+
+def _targets(op: Forget, scope: Sequence[int]) -> Plan[_Targets]:
+    where = {"spaces": list(scope)}
+    if op.key is not None:
+        messages = yield Sql("messages_at", {"space": scope[0], "keys": [op.key]})
+        rows = yield Sql("versions_at", {"space": scope[0], "key": op.key})
+        derived = yield from _from_source(Source("memory", op.key), scope)
+        return _Targets({row["id"] for row in rows} | derived, list(messages))
+    if op.source is not None:
+        messages = []
+        if op.source.sort == "thread":
+            messages = yield Sql("messages_from_thread", {**where, "thread": op.source.ref})
+        elif op.source.sort == "message":
+            for space in scope:
+                found = yield Sql("messages_at", {"space": space, "keys": [op.source.ref]})
+                messages = [*messages, *found]
+        versions = yield from _from_source(op.source, scope)
+        return _Targets(versions, list(messages))
+    chosen: set[int] = set()
+    keys = yield Sql("keys_below", where)
+    for row in keys:
+        if op.filter is None or (yield from _passes(row, op.filter)):
+            rows = yield Sql("versions_at", {"space": row["space"], "key": row["key"]})
+            chosen |= {version["id"] for version in rows}
+    messages = []
+    if op.filter is None:
+        messages = yield Sql("messages_in", where)
+    return _Targets(chosen, list(messages))
+
+
+def _passes(place: Row, wanted: Any) -> Plan[bool]:
+    rows = yield Sql("items_at", {"space": place["space"], "keys": [place["key"]]})
+    return bool(rows) and matches(read_value(rows[0]["value"]), wanted)
+
+
+def _from_source(source: Source, scope: Sequence[int]) -> Plan[set[int]]:
+    rows = yield Sql(
+        "versions_from", {"sort": source.sort, "ref": source.ref, "spaces": list(scope)}
+    )
+    return {row["id"] for row in rows}
+
+
+def _with_derived(targets: _Targets, scope: Sequence[int]) -> Plan[set[int]]:
+    """Return the versions together with all that were made from them, or from the messages."""
+    found = set(targets.versions)
+    for message in targets.messages:
+        found |= yield from _from_source(Source("message", message["key"]), scope)
+    return (yield from with_descendants(found, scope))
+
+
+def with_descendants(versions: Iterable[int], scope: Sequence[int]) -> Plan[set[int]]:
+    """Return versions with those made from them: of the same memory, or of others that name it."""
+    found: set[int] = set()
+    fresh = set(versions)
+    while fresh:
+        found |= fresh
+        reached: set[int] = set()
+        for part in chunks(sorted(fresh)):
+            rows = yield Sql("descendants", {"ids": part})
+            reached |= {row["id"] for row in rows}
+        keys: set[str] = set()
+        for part in chunks(sorted(reached - found | fresh)):
+            rows = yield Sql("versions_by_id", {"ids": part})
+            keys |= {row["key"] for row in rows}
+        for key in sorted(keys):
+            reached |= yield from _from_source(Source("memory", key), scope)
+        fresh = reached - found
+    return found
+
+
+def _erase_versions(versions: set[int], indexing: Indexing) -> Plan[tuple[int, int]]:
+    """Erase versions; return how many memories are gone, and how many fell back to an earlier."""
+    places: dict[tuple[int, str], list[int]] = {}
+    for part in chunks(sorted(versions)):
+        rows = yield Sql("versions_by_id", {"ids": part})
+        for row in rows:
+            places.setdefault((row["space"], row["key"]), []).append(row["id"])
+    gone: list[tuple[int, str]] = []
+    restored = 0
+    for (space, key), ids in places.items():
+        items = yield Sql("items_at", {"space": space, "keys": [key]})
+        rows = yield Sql("versions_at", {"space": space, "key": key})
+        left = [row for row in rows if row["id"] not in versions]
+        if not left:
+            yield Sql("erase_supersessions_of", {"space": space, "key": key})
+        if not items or items[0]["version"] not in ids:
+            continue
+        if left and left[-1]["value"] is not None:
+            yield from _restore(items[0], space, left[-1], indexing)
+            restored += 1
+        else:
+            gone.append((space, key))
+            yield from _erase_items(items, space)
+    for part in chunks(sorted(versions)):
+        yield from _erase_rows(part)
+    return len(gone), restored
+
+
+def _erase_rows(ids: list[int]) -> Plan[None]:
+    where = {"ids": ids, "now": now_text()}
+    for name in ("seal_erased", "unbase", "erase_origins", "erase_supersessions", "erase_versions"):
+        yield Sql(name, where)
+
+
+def _restore(item: Row, space: int, version: Row, indexing: Indexing) -> Plan[None]:
+    """Let an item fall back to a version; its words follow, its vectors are still to come."""
+    (revision,) = yield Draw(1)
+    id = item["id"]
+    documents = yield Sql("document", {"id": id})
+    fields = read_fields(documents[0]["fields"])
+    texts = indexing.texts(read_value(version["value"]) or {}, fields)
+    rows = document_rows(id, space, "memory", texts, None, fields, revision, None)
+    yield Sql("drop_words", {"id": id})
+    yield Sql("drop_vectors", {"id": id})
+    yield Sql("set_version", {"id": id, "version": version["id"], "updated_at": item["updated_at"]})
+    yield Sql("put_document", rows["document"])
+    if rows["words"]["tokens"]:
+        yield Sql("put_words", rows["words"])
+    yield Sql("raise_generation", {"space": space, "revision": revision})
+
+
+def _erase_items(items: Sequence[Row], space: int) -> Plan[None]:
+    (revision,) = yield Draw(1)
+    ids = [{"id": item["id"], "revision": revision} for item in items]
+    for name in ("delete_item", "drop_words", "drop_vectors", "drop_document"):
+        yield SqlMany(name, ids)
+    yield Sql("raise_generation", {"space": space, "revision": revision})
+
+
+def erase_items(places: Sequence[tuple[int, str]]) -> Plan[None]:
+    """Erase memories whole, with all their versions: by number of the space, and key."""
+    for space, key in places:
+        items = yield Sql("items_at", {"space": space, "keys": [key]})
+        rows = yield Sql("versions_at", {"space": space, "key": key})
+        yield from _erase_items(items, space)
+        yield Sql("erase_supersessions_of", {"space": space, "key": key})
+        for part in chunks([row["id"] for row in rows]):
+            yield from _erase_rows(part)
+
+
+def _erase_messages(messages: Sequence[Row]) -> Plan[None]:
+    if not messages:
+        return
+    (revision,) = yield Draw(1)
+    ids = [{"id": row["id"], "revision": revision} for row in messages]
+    for part in chunks([row["id"] for row in messages]):
+        yield Sql("erase_messages", {"ids": part})
+    for name in ("drop_words", "drop_vectors", "drop_document"):
+        yield SqlMany(name, ids)
+    threads = sorted({row["thread"] for row in messages})
+    for part in chunks(threads):
+        yield Sql("erase_empty_cursors", {"ids": part})
+        yield Sql("erase_threads", {"ids": part})
+    spaces = sorted({row["space"] for row in messages})
+    yield SqlMany("raise_generation", [{"space": id, "revision": revision} for id in spaces])
+
+
+def _erase_spaces(spaces: Sequence[int]) -> Plan[None]:
+    """Erase what is left of namespaces: empty threads, traces of documents, and their names."""
+    where = {"spaces": list(spaces)}
+    threads = yield Sql("threads_in", where)
+    for part in chunks([row["id"] for row in threads]):
+        yield Sql("erase_cursors", {"ids": part})
+        yield Sql("erase_threads", {"ids": part})
+    documents = yield Sql("gone_documents", where)
+    for part in chunks([row["id"] for row in documents]):
+        yield Sql("erase_documents", {"ids": part})
+    yield Sql("drop_spaces", where)
+
+
+def sweep(limit: int) -> Plan[int]:
+    """Erase memories whose time to live is over; return how many."""
+    rows = yield Sql("expired", {"now": now_text(), "limit": limit})
+    yield from erase_items([(row["space"], row["key"]) for row in rows])
+    return len(rows)

@@ -1,0 +1,203 @@
+"""How items are read: one by one, page by page, and by what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, SearchItem, SearchOp
+
+from holdfast.stores.filters import matches
+from holdfast.stores.plan.documents import read_value
+from holdfast.stores.plan.effects import Nearest, Plan, Row, Sql
+from holdfast.stores.plan.spaces import chunks, labels, now_text, space_of, spaces_below
+from holdfast.stores.plan.words import WordSearch
+
+PAGE = 200
+
+
+class Refresh(NamedTuple):
+    """An item whose time to live starts anew because it was read."""
+
+    id: int
+    ttl: float
+
+
+class Read(NamedTuple):
+    """What a reading operation gives, and whose time to live starts anew by it."""
+
+    result: Any
+    refreshed: tuple[Refresh, ...] = ()
+
+
+def get(op: GetOp) -> Plan[Read]:
+    """Read one item."""
+    space = yield from space_of(op.namespace)
+    if space is None:
+        return Read(None)
+    rows = yield Sql("items_at", {"space": space, "keys": [op.key]})
+    if not rows or _is_over(rows[0]):
+        return Read(None)
+    row = {**rows[0], "path": ".".join(op.namespace)}
+    return Read(Item(**_fields(row)), _refreshed([row], refresh=op.refresh_ttl))
+
+
+def _is_over(row: Row) -> bool:
+    return row["expires_at"] is not None and row["expires_at"] <= now_text()
+
+
+def search(op: SearchOp, vector: Sequence[float] | None, embedder: str | None) -> Plan[Read]:
+    """Read one page of the items below a prefix: best match first, or newest first.
+
+    Args:
+        op: What is looked for.
+        vector: The question's, where the store has an embedder.
+        embedder: Whose vectors.
+    """
+    spaces = yield from spaces_below(op.namespace_prefix)
+    if not spaces or op.limit < 1:
+        return Read([])
+    wanted = _Page(op)
+    if not op.query:
+        yield from _newest(list(spaces), wanted)
+    elif vector is not None and embedder is not None:
+        yield from _by_meaning(list(spaces), op.query, vector, embedder, wanted)
+    else:
+        yield from _by_words(list(spaces), op.query, wanted)
+    found = [SearchItem(**_fields(row), score=score) for row, score in wanted.rows]
+    rows = [row for row, _ in wanted.rows]
+    return Read(found, _refreshed(rows, refresh=op.refresh_ttl))
+
+
+class _Page:
+    """One page of a search, filled in order; what does not pass the filter does not count."""
+
+    def __init__(self, op: SearchOp) -> None:
+        self._filter = op.filter
+        self._skip = op.offset
+        self._limit = op.limit
+        self.needed = op.offset + op.limit
+        self.rows: list[tuple[Row, float | None]] = []
+
+    @property
+    def full(self) -> bool:
+        return len(self.rows) >= self._limit
+
+    @property
+    def rest(self) -> tuple[int, int] | None:
+        """How many rows to skip and to read, where every row counts."""
+        return None if self._filter else (self._skip, self._limit)
+
+    def take(self, row: Row, score: float | None) -> None:
+        if self.full or (self._filter and not matches(read_value(row["value"]), self._filter)):
+            return
+        if self._skip:
+            self._skip -= 1
+        else:
+            self.rows.append((row, score))
+
+    def skipped(self) -> None:
+        self._skip = 0
+
+
+def _newest(spaces: Sequence[int], page: _Page) -> Plan[None]:
+    name = "newest_in" if len(spaces) == 1 else "newest_below"
+    where = {"space": spaces[0], "spaces": spaces, "now": now_text()}
+    if page.rest:
+        offset, limit = page.rest
+        page.skipped()
+        rows = yield Sql(name, {**where, "limit": limit, "offset": offset})
+        for row in rows:
+            page.take(row, None)
+        return
+    offset, limit = 0, PAGE
+    while not page.full:
+        rows = yield Sql(name, {**where, "limit": limit, "offset": offset})
+        for row in rows:
+            page.take(row, None)
+        if len(rows) < limit:
+            break
+        offset, limit = offset + limit, limit * 4
+
+
+def _by_words(
+    spaces: Sequence[int], query: str, page: _Page, seen: frozenset[int] = frozenset()
+) -> Plan[None]:
+    asked = WordSearch(spaces, "memory", query)
+    done, count = 0, page.needed + len(seen)
+    while not page.full:
+        ranked = yield from asked.top(count)
+        fresh = [(id, score) for id, score in ranked[done:] if id not in seen]
+        yield from _taken(fresh, page)
+        if len(ranked) < count:
+            break
+        done, count = count, count * 4
+
+
+def _by_meaning(
+    spaces: Sequence[int], query: str, vector: Sequence[float], embedder: str, page: _Page
+) -> Plan[None]:
+    """Fill a page with the nearest; what has no vector yet follows by its words."""
+    done, count = 0, page.needed
+    while True:
+        ranked = yield Nearest(spaces, "memory", embedder, vector, count)
+        clipped = [(id, min(1.0, max(0.0, score))) for id, score in ranked]
+        yield from _taken(clipped[done:], page)
+        if page.full:
+            return
+        if len(ranked) < count:
+            break
+        done, count = count, count * 4
+    yield from _by_words(spaces, query, page, frozenset(id for id, _ in ranked))
+
+
+def _taken(ranked: Sequence[tuple[int, float]], page: _Page) -> Plan[None]:
+    for part in chunks(ranked):
+        if page.full:
+            return
+        rows = yield Sql("items_by_id", {"ids": [id for id, _ in part], "now": now_text()})
+        by_id = {row["id"]: row for row in rows}
+        for id, score in part:
+            if id in by_id:
+                page.take(by_id[id], score)
+
+
+def list_namespaces(op: ListNamespacesOp) -> Plan[Read]:
+    """Return the namespaces that hold items and meet the conditions, cut to the depth asked for."""
+    found: dict[tuple[str, ...], None] = {}
+    rows = yield Sql("namespaces", {"now": now_text()})
+    for row in rows:
+        namespace = labels(row["path"])
+        if all(fits(namespace, condition) for condition in op.match_conditions or ()):
+            found.setdefault(namespace[: op.max_depth] if op.max_depth else namespace)
+    return Read(sorted(found)[op.offset : op.offset + op.limit])
+
+
+def fits(namespace: tuple[str, ...], condition: MatchCondition) -> bool:
+    """Tell whether a namespace meets a condition of `list_namespaces`."""
+    path = condition.path
+    if len(path) > len(namespace):
+        return False
+    at = namespace[: len(path)] if condition.match_type == "prefix" else namespace[-len(path) :]
+    return all(wanted in ("*", label) for wanted, label in zip(path, at, strict=False))
+
+
+def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "namespace": labels(row["path"]),
+        "key": row["key"],
+        "value": read_value(row["value"]),
+        "created_at": datetime.fromisoformat(row["created_at"]),
+        "updated_at": datetime.fromisoformat(row["updated_at"]),
+    }
+
+
+def _refreshed(rows: Sequence[Row], *, refresh: bool | None) -> tuple[Refresh, ...]:
+    return tuple(_refreshes(rows)) if refresh else ()
+
+
+def _refreshes(rows: Sequence[Row]) -> Iterator[Refresh]:
+    for row in rows:
+        if row["ttl"] is not None:
+            yield Refresh(row["id"], row["ttl"])

@@ -1,0 +1,347 @@
+-- Statements that read the same in every backend. A list is written INTS(:name) or TEXTS(:name).
+
+-- name: space
+SELECT id FROM spaces WHERE path = :path
+
+-- name: spaces_named
+SELECT id, path FROM spaces WHERE path IN TEXTS(:paths)
+
+-- name: spaces_below
+SELECT id, path FROM spaces WHERE path = :path OR (path >= :low AND path < :high) ORDER BY path
+
+-- name: make_space
+INSERT INTO spaces (id, path, generation) VALUES (:id, :path, 0) ON CONFLICT (path) DO NOTHING
+
+-- name: raise_generation
+UPDATE spaces SET generation = :revision WHERE id = :space
+
+-- name: namespaces
+SELECT DISTINCT s.path FROM spaces s
+WHERE EXISTS (
+    SELECT 1 FROM items i
+    WHERE i.space = s.id AND (i.expires_at IS NULL OR i.expires_at > :now)
+)
+ORDER BY s.path
+
+-- name: drop_spaces
+DELETE FROM spaces WHERE id IN INTS(:spaces)
+  AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.space = spaces.id)
+  AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.space = spaces.id)
+  AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.space = spaces.id)
+
+-- Items
+
+-- name: items_at
+SELECT i.id, i.key, v.value, v.revision, v.recorded_at, i.version, i.created_at, i.updated_at,
+       i.ttl, i.expires_at
+FROM items i JOIN versions v ON v.id = i.version
+WHERE i.space = :space AND i.key IN TEXTS(:keys)
+
+-- name: items_by_id
+SELECT i.id, s.path, i.key, v.value, i.created_at, i.updated_at, i.ttl, i.expires_at
+FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
+WHERE i.id IN INTS(:ids) AND (i.expires_at IS NULL OR i.expires_at > :now)
+
+-- name: newest_in
+SELECT i.id, s.path, i.key, v.value, i.created_at, i.updated_at, i.ttl, i.expires_at
+FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
+WHERE i.space = :space AND (i.expires_at IS NULL OR i.expires_at > :now)
+ORDER BY i.updated_at DESC, i.id DESC
+LIMIT :limit OFFSET :offset
+
+-- name: newest_below
+SELECT i.id, s.path, i.key, v.value, i.created_at, i.updated_at, i.ttl, i.expires_at
+FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
+WHERE i.space IN INTS(:spaces) AND (i.expires_at IS NULL OR i.expires_at > :now)
+ORDER BY i.updated_at DESC, i.id DESC
+LIMIT :limit OFFSET :offset
+
+-- name: put_item
+INSERT INTO items (id, space, key, version, created_at, updated_at, ttl, expires_at)
+VALUES (:id, :space, :key, :version, :created_at, :updated_at, :ttl, :expires_at)
+ON CONFLICT (id) DO UPDATE
+SET version = excluded.version, updated_at = excluded.updated_at, ttl = excluded.ttl,
+    expires_at = excluded.expires_at
+
+-- name: delete_item
+DELETE FROM items WHERE id = :id
+
+-- name: refresh
+UPDATE items SET expires_at = :expires_at WHERE id = :id
+
+-- name: expired
+SELECT i.id, i.space, i.key FROM items i
+WHERE i.expires_at IS NOT NULL AND i.expires_at <= :now
+ORDER BY i.id LIMIT :limit
+
+-- name: pin
+UPDATE items SET pinned = :pinned WHERE space = :space AND key = :key RETURNING id
+
+-- name: recall
+UPDATE items SET recalls = recalls + :times, recalled_at = :now
+WHERE space = :space AND key = :key
+
+-- Documents, words and vectors
+
+-- name: put_document
+INSERT INTO documents (id, space, sort, generation, length, embedder, fields)
+VALUES (:id, :space, :sort, :revision, :length, :embedder, :fields)
+ON CONFLICT (id) DO UPDATE
+SET sort = excluded.sort, generation = excluded.generation, length = excluded.length,
+    embedder = excluded.embedder, fields = excluded.fields
+
+-- name: drop_document
+UPDATE documents SET sort = 'gone', generation = :revision, length = 0, embedder = NULL, fields = NULL
+WHERE id = :id
+
+-- name: erase_documents
+DELETE FROM documents WHERE id IN INTS(:ids)
+
+-- name: has_embedder
+UPDATE documents SET embedder = :embedder, generation = :revision WHERE id = :id
+
+-- name: put_vector
+INSERT INTO vectors (document, part, embedder, space, sort, vector)
+VALUES (:document, :part, :embedder, :space, :sort, :vector)
+
+-- name: drop_vectors
+DELETE FROM vectors WHERE document = :id
+
+-- name: size
+SELECT count(*) AS documents, coalesce(sum(length), 0) AS length FROM documents
+WHERE space IN INTS(:spaces) AND sort = :sort AND length > 0
+
+-- name: pending
+SELECT d.id, d.space, d.sort, d.generation, d.fields, v.value
+FROM documents d LEFT JOIN items i ON i.id = d.id LEFT JOIN versions v ON v.id = i.version
+WHERE d.space IN INTS(:spaces) AND d.length > 0 AND d.id > :after
+  AND (d.embedder IS NULL OR d.embedder <> :embedder)
+ORDER BY d.id LIMIT :limit
+
+-- name: count_pending
+SELECT count(*) AS pending FROM documents d
+WHERE d.space IN INTS(:spaces) AND d.length > 0
+  AND (d.embedder IS NULL OR d.embedder <> :embedder)
+
+-- name: generation_of
+SELECT generation FROM documents WHERE id = :id
+
+-- Versions
+
+-- name: put_version
+INSERT INTO versions
+    (id, space, key, revision, base, value, recorded_at, valid_from, valid_to, importance,
+     who, model, prompt, salt, digest)
+VALUES
+    (:id, :space, :key, :revision, :base, :value, :recorded_at, :valid_from, :valid_to, :importance,
+     :who, :model, :prompt, :salt, :digest)
+
+-- name: put_origin
+INSERT INTO origins (version, sort, ref) VALUES (:version, :sort, :ref) ON CONFLICT DO NOTHING
+
+-- name: put_supersession
+INSERT INTO supersessions (version, space, key) VALUES (:version, :space, :key)
+ON CONFLICT DO NOTHING
+
+-- name: standing
+SELECT v.id AS version, v.key, v.value, v.revision, v.recorded_at,
+       i.id, i.created_at, i.expires_at, i.ttl
+FROM versions v LEFT JOIN items i ON i.space = v.space AND i.key = v.key
+WHERE v.space = :space AND v.key IN TEXTS(:keys)
+  AND v.revision = (
+      SELECT max(w.revision) FROM versions w WHERE w.space = v.space AND w.key = v.key
+  )
+
+-- name: history
+SELECT v.*, s.path, b.revision AS base_revision
+FROM versions v JOIN spaces s ON s.id = v.space LEFT JOIN versions b ON b.id = v.base
+WHERE v.space = :space AND v.key = :key ORDER BY v.revision
+
+-- name: versions_by_id
+SELECT v.*, s.path, b.revision AS base_revision
+FROM versions v JOIN spaces s ON s.id = v.space LEFT JOIN versions b ON b.id = v.base
+WHERE v.id IN INTS(:ids) ORDER BY v.revision, s.path, v.key
+
+-- name: as_of
+SELECT v.*, s.path, b.revision AS base_revision
+FROM versions v JOIN spaces s ON s.id = v.space LEFT JOIN versions b ON b.id = v.base
+WHERE v.space IN INTS(:spaces) AND (:any_key = 1 OR v.key = :key) AND v.value IS NOT NULL
+  AND v.revision = (
+      SELECT max(w.revision) FROM versions w
+      WHERE w.space = v.space AND w.key = v.key AND w.recorded_at <= :time
+  )
+ORDER BY s.path, v.key
+
+-- name: origins_of
+SELECT version, sort, ref FROM origins WHERE version IN INTS(:ids) ORDER BY version, sort, ref
+
+-- name: superseded_by_versions
+SELECT version, key FROM supersessions WHERE version IN INTS(:ids) ORDER BY version, key
+
+-- name: superseding
+SELECT x.key AS old, i.key AS new
+FROM supersessions x JOIN items i ON i.version = x.version
+WHERE x.space = :space AND x.key IN TEXTS(:keys) ORDER BY x.key, i.key
+
+-- name: records
+SELECT i.*, v.revision FROM items i JOIN versions v ON v.id = i.version
+WHERE i.space = :space AND i.key IN TEXTS(:keys)
+  AND (i.expires_at IS NULL OR i.expires_at > :now)
+
+-- name: versions_of_revision
+SELECT v.id FROM versions v WHERE v.revision = :revision AND v.space IN INTS(:spaces)
+
+-- name: versions_from
+SELECT o.version AS id FROM origins o JOIN versions v ON v.id = o.version
+WHERE o.sort = :sort AND o.ref = :ref AND v.space IN INTS(:spaces)
+
+-- name: descendants
+WITH RECURSIVE line (id) AS (
+    SELECT v.id FROM versions v WHERE v.id IN INTS(:ids)
+    UNION
+    SELECT v.id FROM versions v JOIN line ON v.base = line.id
+)
+SELECT id FROM line
+
+-- name: ancestors
+WITH RECURSIVE line (id) AS (
+    SELECT v.id FROM versions v WHERE v.id IN INTS(:ids)
+    UNION
+    SELECT v.base FROM versions v JOIN line ON v.id = line.id WHERE v.base IS NOT NULL
+)
+SELECT id FROM line
+
+-- Erasure
+
+-- name: keys_below
+SELECT DISTINCT v.space, v.key FROM versions v WHERE v.space IN INTS(:spaces)
+ORDER BY v.space, v.key
+
+-- name: versions_at
+SELECT id, revision, value FROM versions WHERE space = :space AND key = :key ORDER BY revision
+
+-- name: seal_erased
+INSERT INTO erased (version, digest, erased_at)
+SELECT id, digest, :now FROM versions WHERE id IN INTS(:ids)
+ON CONFLICT (version) DO NOTHING
+
+-- name: erase_origins
+DELETE FROM origins WHERE version IN INTS(:ids)
+
+-- name: erase_supersessions
+DELETE FROM supersessions WHERE version IN INTS(:ids)
+
+-- name: erase_supersessions_of
+DELETE FROM supersessions WHERE space = :space AND key = :key
+
+-- name: unbase
+UPDATE versions SET base = NULL WHERE base IN INTS(:ids)
+
+-- name: erase_versions
+DELETE FROM versions WHERE id IN INTS(:ids)
+
+-- name: set_version
+UPDATE items SET version = :version, updated_at = :updated_at WHERE id = :id
+
+-- name: erase_messages
+DELETE FROM messages WHERE id IN INTS(:ids)
+
+-- name: erase_cursors
+DELETE FROM cursors WHERE thread IN INTS(:ids)
+
+-- name: erase_threads
+DELETE FROM threads WHERE id IN INTS(:ids)
+  AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.thread = threads.id)
+
+-- name: gone_documents
+SELECT id FROM documents WHERE space IN INTS(:spaces) AND sort = 'gone'
+
+-- name: setting
+SELECT value FROM settings WHERE name = :name
+
+-- name: put_setting
+INSERT INTO settings (name, value) VALUES (:name, :value)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: drop_setting
+DELETE FROM settings WHERE name = :name
+
+-- The journal
+
+-- name: make_thread
+INSERT INTO threads (id, space, name, last) VALUES (:id, :space, :name, 0)
+ON CONFLICT (space, name) DO NOTHING
+
+-- name: thread
+SELECT id, last FROM threads WHERE space = :space AND name = :name
+
+-- name: threads
+SELECT name, last FROM threads WHERE space = :space ORDER BY name
+
+-- name: threads_in
+SELECT id FROM threads WHERE space IN INTS(:spaces)
+
+-- name: draw_seq
+UPDATE threads SET last = last + :count WHERE id = :thread RETURNING last
+
+-- name: thread_end
+SELECT key, said FROM messages WHERE thread = :thread AND role <> 'system'
+ORDER BY seq DESC LIMIT :limit
+
+-- name: said_often
+SELECT said, count(*) AS times FROM messages
+WHERE thread = :thread AND role <> 'system' AND said IN TEXTS(:said) GROUP BY said
+
+-- name: messages_at
+SELECT m.*, t.name, s.path FROM messages m JOIN threads t ON t.id = m.thread
+JOIN spaces s ON s.id = m.space
+WHERE m.space = :space AND m.key IN TEXTS(:keys) ORDER BY m.thread, m.seq
+
+-- name: messages_by_id
+SELECT m.*, t.name, s.path FROM messages m JOIN threads t ON t.id = m.thread
+JOIN spaces s ON s.id = m.space
+WHERE m.id IN INTS(:ids) ORDER BY m.thread, m.seq
+
+-- name: messages_of
+SELECT m.*, t.name, s.path FROM messages m JOIN threads t ON t.id = m.thread
+JOIN spaces s ON s.id = m.space
+WHERE m.space = :space AND t.name = :thread AND m.seq > :after ORDER BY m.seq LIMIT :limit
+
+-- name: newest_messages
+SELECT m.*, t.name, s.path FROM messages m JOIN threads t ON t.id = m.thread
+JOIN spaces s ON s.id = m.space
+WHERE m.space IN INTS(:spaces) ORDER BY m.recorded_at DESC, m.id DESC LIMIT :limit OFFSET :after
+
+-- name: messages_around
+SELECT m.*, t.name, s.path FROM messages m JOIN threads t ON t.id = m.thread
+JOIN spaces s ON s.id = m.space
+WHERE m.thread = :thread AND m.seq BETWEEN :first AND :last ORDER BY m.seq
+
+-- name: messages_from_thread
+SELECT m.id, m.key, m.thread, m.space FROM messages m JOIN threads t ON t.id = m.thread
+WHERE m.space IN INTS(:spaces) AND t.name = :thread
+
+-- name: messages_in
+SELECT id, key, thread, space FROM messages WHERE space IN INTS(:spaces)
+
+-- name: put_message
+INSERT INTO messages
+    (id, space, thread, seq, key, said, role, text, speaker, time, own_id, calls, recorded_at)
+VALUES
+    (:id, :space, :thread, :seq, :key, :said, :role, :text, :speaker, :time, :own_id, :calls,
+     :recorded_at)
+
+-- name: put_cursor
+INSERT INTO cursors (thread, reader, seq) VALUES (:thread, :reader, :seq)
+ON CONFLICT (thread, reader) DO UPDATE SET seq = excluded.seq WHERE cursors.seq < excluded.seq
+
+-- name: cursor
+SELECT c.seq FROM cursors c JOIN threads t ON t.id = c.thread
+WHERE t.space = :space AND t.name = :thread AND c.reader = :reader
+
+-- name: document
+SELECT id, space, sort, generation, fields FROM documents WHERE id = :id
+
+-- name: erase_empty_cursors
+DELETE FROM cursors WHERE thread IN INTS(:ids)
+  AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.thread = cursors.thread)

@@ -1,0 +1,98 @@
+"""Search by words: BM25 over the counts of the searched spaces, and no more rows than needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from holdfast.analysis import Bm25, Counts, question_tokens
+from holdfast.stores.plan.documents import space_token
+from holdfast.stores.plan.effects import Plan, Sql
+
+MOST_TERMS = 32
+"""How many tokens of a question are looked up, the rarest of them."""
+
+FEW_SPACES = 32
+"""Up to how many spaces the index of words is asked for each by its own token."""
+
+
+class WordSearch:
+    """One question by words, asked of some spaces; it reads on as long as more is wanted.
+
+    Documents are read by the rarest of the question's tokens first. What holds only the tokens
+    that were not read yet cannot score more than these could give, so the best are known long
+    before all that match are read.
+
+    Source: Turtle and Flood, "Query Evaluation: Strategies and Optimizations" (1995), section 4
+    (max-score).
+
+    Args:
+        spaces: Numbers of the spaces.
+        sort: `memory` or `message`.
+        query: In plain words.
+    """
+
+    def __init__(self, spaces: Sequence[int], sort: str, query: str) -> None:
+        self._spaces = list(spaces)
+        self._sort = sort
+        self._asked = question_tokens(query)
+        self._found: dict[int, float] = {}
+        self._left: list[str] = []
+        self._bm25: Bm25 | None = None
+
+    def top(self, count: int) -> Plan[list[tuple[int, float]]]:
+        """Return the ids and scores of the best documents, best first, ties by id."""
+        if self._bm25 is None:
+            yield from self._begin()
+        assert self._bm25 is not None
+        while self._left and self._unsure(count):
+            # Twice as many tokens each time: few statements, few rows too many.
+            number = max(1, len(self._asked) - len(self._left))
+            part, self._left = self._left[:number], self._left[number:]
+            rows = yield Sql(self._named("matching"), self._where(part))
+            for row in rows:
+                if row["id"] not in self._found:
+                    self._found[row["id"]] = self._bm25.score(row["tokens"].split(" "))
+        ranked = sorted(self._found.items(), key=lambda one: (-one[1], -one[0]))
+        return ranked[:count]
+
+    def _begin(self) -> Plan[None]:
+        (size,) = yield Sql("size", {"spaces": self._spaces, "sort": self._sort})
+        holding: dict[str, int] = {}
+        for token in self._asked:
+            (row,) = yield Sql(self._named("holding"), self._where([token]))
+            holding[token] = row["documents"]
+        mean = float(size["length"]) / size["documents"] if size["documents"] else 0.0
+        counts = Counts(size["documents"], mean, holding)
+        self._bm25 = Bm25(self._asked, counts)
+        held = [token for token in self._asked if holding[token]]
+        self._asked = sorted(held, key=counts.rarity, reverse=True)[:MOST_TERMS]
+        self._left = list(self._asked)
+
+    def _unsure(self, count: int) -> bool:
+        """Tell whether a document that was not read yet could be among the best."""
+        assert self._bm25 is not None
+        if len(self._found) < count:
+            return True
+        worst = sorted(self._found.values(), reverse=True)[count - 1]
+        return self._bm25.most(self._left) >= worst
+
+    def _named(self, statement: str) -> str:
+        return statement if len(self._spaces) <= FEW_SPACES else f"{statement}_below"
+
+    def _where(self, tokens: Sequence[str]) -> dict[str, object]:
+        """Return the parameters of a look-up, in the forms that the backends take."""
+        marks = [space_token(self._sort, space) for space in self._spaces]
+        any_token = " OR ".join(map(_quoted, tokens))
+        any_mark = " OR ".join(map(_quoted, marks))
+        return {
+            "spaces": self._spaces,
+            "sort": self._sort,
+            "tokens": list(tokens),
+            "marks": marks,
+            "match": f"tokens : ({any_token})",
+            "match_in": f"space : ({any_mark}) AND tokens : ({any_token})",
+        }
+
+
+def _quoted(token: str) -> str:
+    return '"' + token.replace('"', '""') + '"'

@@ -1,0 +1,294 @@
+"""How memories are written: a version for each, and everything that hangs on it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from holdfast.history import Provenance
+from holdfast.memory import Action
+from holdfast.stores.plan.documents import document_rows
+from holdfast.stores.plan.effects import Draw, Lock, Plan, Row, Sql, SqlMany
+from holdfast.stores.plan.erasing import erase_items
+from holdfast.stores.plan.indexing import Fields, Vector
+from holdfast.stores.plan.spaces import chunks, joined, now_text, spaces_made
+
+Place = tuple[str, str]
+"""A path and a key."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """One memory to write, ready for the database: read, checked, and perhaps embedded.
+
+    Args:
+        namespace: Stored labels.
+        key: Its key.
+        value: JSON text; None deletes.
+        fields: Which fields are indexed.
+        texts: What of it is indexed.
+        ttl: Minutes to live.
+        expect: The revision that must be current; 0 for none; None for any.
+        valid_from: Since when it is so.
+        valid_to: Until when.
+        importance: 1 to 5.
+        supersedes: Keys of memories that are no longer so.
+        provenance: Where it comes from.
+        base: The number of the version it is made from, where that is not the current one.
+        vectors: One for each text; None where they are still to come.
+    """
+
+    namespace: tuple[str, ...]
+    key: str
+    value: str | None
+    fields: Fields = None
+    texts: list[str] = field(default_factory=list)
+    ttl: float | None = None
+    expect: int | None = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+    importance: int | None = None
+    supersedes: tuple[str, ...] = ()
+    provenance: Provenance = field(default_factory=Provenance)
+    base: int | None = None
+    vectors: list[Vector] | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where it goes."""
+        return joined(self.namespace), self.key
+
+
+class Outcome(NamedTuple):
+    """What became of one write: the value before, as JSON text, and why it was not made."""
+
+    action: Action
+    before: str | None = None
+    reason: str | None = None
+
+
+class Written(NamedTuple):
+    """What became of all writes; no revision where nothing was written."""
+
+    revision: int | None
+    outcomes: list[Outcome]
+
+
+def sealed(salt: str, value: str | None) -> str:
+    """Return the digest of a version; without its salt it tells nothing of the value."""
+    return hashlib.blake2b(f"{salt}\n{value}".encode(), digest_size=32).hexdigest()
+
+
+def write_all(writes: Sequence[Prepared], embedder: str | None) -> Plan[Written]:
+    """Write memories of any namespaces, all of them or none.
+
+    Args:
+        writes: Each place once.
+        embedder: Whose vectors they have.
+    """
+    yield Lock(sorted(write.place for write in writes))
+    standing = yield from stand(writes)
+    if standing.conflict or not standing.changes:
+        return Written(None, standing.outcomes)
+    (revision,) = yield Draw(1)
+    yield from apply(standing, revision, embedder)
+    return Written(revision, standing.outcomes)
+
+
+def stand(writes: Sequence[Prepared]) -> Plan[Standing]:
+    """Hold writes against what is there; the places must be locked."""
+    now = now_text()
+    spaces = yield from _spaces(writes)
+    there = yield from _standing(writes, spaces, now)
+    outcomes = [_outcome(write, there.get(write.place)) for write in writes]
+    changes = [
+        _Change(write, spaces[write.place[0]], there.get(write.place), outcome.action)
+        for write, outcome in zip(writes, outcomes, strict=True)
+        if outcome.action not in ("unchanged", "conflict")
+    ]
+    return Standing(outcomes, changes, now)
+
+
+def apply(standing: Standing, revision: int, embedder: str | None) -> Plan[None]:
+    """Write what a change set comes to."""
+    changes = standing.changes
+    fresh = sum(change.action == "inserted" for change in changes)
+    drawn = iter((yield Draw(len(changes) + fresh)))
+    rows = [_rows(change, drawn, revision, standing.now, embedder) for change in changes]
+    yield SqlMany("put_version", [row["version"] for row in rows])
+    yield SqlMany("put_origin", [origin for row in rows for origin in row["origins"]])
+    yield SqlMany("put_supersession", [link for row in rows for link in row["supersedes"]])
+    old = [{"id": row["id"], "revision": revision} for row in rows if row["old"]]
+    yield SqlMany("drop_words", old)
+    yield SqlMany("drop_vectors", old)
+    puts = [row for row in rows if row["item"]]
+    yield SqlMany("put_document", [row["document"] for row in puts])
+    yield SqlMany("put_item", [row["item"] for row in puts])
+    gone = [{"id": row["id"], "revision": revision} for row in rows if not row["item"]]
+    yield SqlMany("delete_item", gone)
+    yield SqlMany("drop_document", gone)
+    yield SqlMany("put_words", [row["words"] for row in puts if row["words"]["tokens"]])
+    yield SqlMany("put_vector", [vector for row in puts for vector in row["vectors"]])
+    spaces = sorted({change.space for change in changes})
+    yield SqlMany("raise_generation", [{"space": id, "revision": revision} for id in spaces])
+
+
+@dataclass(slots=True)
+class _Change:
+    """One write, with what stands there now."""
+
+    write: Prepared
+    space: int
+    before: Row | None
+    action: Action
+
+    @property
+    def live(self) -> Row | None:
+        """What stands there now, if it is not deleted."""
+        return self.before if self.before and self.before["id"] is not None else None
+
+
+@dataclass(slots=True)
+class Standing:
+    """Writes held against what is there.
+
+    Args:
+        outcomes: What becomes of each.
+        changes: Those that change something.
+        now: The time of the change set.
+    """
+
+    outcomes: list[Outcome]
+    changes: list[_Change]
+    now: str
+
+    @property
+    def conflict(self) -> bool:
+        """Whether one of them met another version than it expected."""
+        return any(outcome.action == "conflict" for outcome in self.outcomes)
+
+
+def _spaces(writes: Sequence[Prepared]) -> Plan[dict[str, int]]:
+    spaces = yield from spaces_made(w.place[0] for w in writes if w.value is not None)
+    others = sorted({write.place[0] for write in writes} - set(spaces))
+    for part in chunks(others):
+        rows = yield Sql("spaces_named", {"paths": part})
+        spaces |= {row["path"]: row["id"] for row in rows}
+    return spaces
+
+
+def _standing(
+    writes: Sequence[Prepared], spaces: dict[str, int], now: str
+) -> Plan[dict[Place, Row]]:
+    """Return the last version at each place; what has expired is erased on the way."""
+    keys: dict[str, list[str]] = {}
+    for write in writes:
+        if write.place[0] in spaces:
+            keys.setdefault(write.place[0], []).append(write.key)
+    found: dict[Place, Row] = {}
+    for path, named in keys.items():
+        for part in chunks(named):
+            rows = yield Sql("standing", {"space": spaces[path], "keys": part})
+            found |= {(path, row["key"]): row for row in rows}
+    expired = {p: row for p, row in found.items() if row["expires_at"] and row["expires_at"] <= now}
+    if expired:
+        yield from erase_items([(spaces[path], key) for path, key in expired])
+    return {place: row for place, row in found.items() if place not in expired}
+
+
+def _outcome(write: Prepared, row: Row | None) -> Outcome:
+    live = row is not None and row["id"] is not None
+    there = row["revision"] if row is not None and live else 0
+    before = row["value"] if row is not None and live else None
+    if write.expect is not None and write.expect != there:
+        found = f"revision {there}" if there else "nothing"
+        wanted = f"revision {write.expect}" if write.expect else "nothing"
+        return Outcome("conflict", before, f"expected {wanted}, found {found} @ {write.key}")
+    if write.value is None:
+        return Outcome("deleted" if live else "unchanged", before)
+    return Outcome("updated" if live else "inserted", before)
+
+
+def _rows(
+    change: _Change, drawn: Iterator[int], revision: int, now: str, embedder: str | None
+) -> dict[str, Any]:
+    """Return the rows that one write comes to, table by table."""
+    write, live = change.write, change.live
+    version = next(drawn)
+    id = live["id"] if live else next(drawn)
+    recorded = max(now, change.before["recorded_at"]) if change.before else now
+    base = write.base or (live["version"] if live else None)
+    found = {
+        "id": id,
+        "old": live is not None,
+        "version": _version(write, change.space, version, revision, base, recorded),
+        "origins": [
+            {"version": version, "sort": source.sort, "ref": source.ref}
+            for source in write.provenance.sources()
+        ],
+        "supersedes": [
+            {"version": version, "space": change.space, "key": key} for key in write.supersedes
+        ],
+        "item": None,
+    }
+    if write.value is None:
+        return found
+    found["item"] = {
+        "id": id,
+        "space": change.space,
+        "key": write.key,
+        "version": version,
+        "created_at": live["created_at"] if live else recorded,
+        "updated_at": recorded,
+        "ttl": write.ttl,
+        "expires_at": expiry(now, write.ttl),
+    }
+    found |= document_rows(
+        id, change.space, "memory", write.texts, write.vectors, write.fields, revision, embedder
+    )
+    return found
+
+
+def _version(
+    write: Prepared, space: int, id: int, revision: int, base: int | None, recorded: str
+) -> dict[str, Any]:
+    salt = secrets.token_hex(16)
+    return {
+        "id": id,
+        "space": space,
+        "key": write.key,
+        "revision": revision,
+        "base": base,
+        "value": write.value,
+        "recorded_at": recorded,
+        "valid_from": write.valid_from,
+        "valid_to": write.valid_to,
+        "importance": write.importance,
+        "who": write.provenance.who,
+        "model": write.provenance.model,
+        "prompt": write.provenance.prompt,
+        "salt": salt,
+        "digest": sealed(salt, write.value),
+    }
+
+
+def expiry(now: str, ttl: float | None) -> str | None:
+    """Return when a time to live in minutes ends."""
+    if ttl is None:
+        return None
+    ends = datetime.fromisoformat(now) + timedelta(minutes=ttl)
+    return ends.isoformat(timespec="microseconds")
+
+
+def last_of_each(writes: Sequence[Prepared]) -> list[Prepared]:
+    """Return the writes that count: of several to one place, the last."""
+    return list({write.place: write for write in writes}.values())
+
+
+def unembedded(write: Prepared) -> Prepared:
+    """Return a write whose vectors are still to come."""
+    return replace(write, vectors=None)

@@ -1,0 +1,209 @@
+-- Format 2: versions, sources and the journal stand beside the items.
+-- said(), message_key() and sealed() are functions of Python, there while a file is migrated.
+
+ALTER TABLE items RENAME TO old_items;
+DROP INDEX items_newest;
+DROP TABLE words;
+
+CREATE TABLE counters (last INTEGER NOT NULL);
+
+INSERT INTO counters SELECT coalesce(max(id), 0) + 1 FROM old_items;
+
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+
+CREATE TABLE spaces (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,    -- labels joined by '.', which no label may hold
+    generation INTEGER NOT NULL   -- the last revision that moved a vector in it
+);
+
+-- One for each thing that can be found: a memory or a message.
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY,
+    space INTEGER NOT NULL REFERENCES spaces,
+    sort TEXT NOT NULL,           -- 'memory', 'message', or 'gone'
+    generation INTEGER NOT NULL,  -- the revision that last changed it
+    length INTEGER NOT NULL,      -- tokens; 0 when not indexed
+    embedder TEXT,                -- whose vectors it has; NULL when none
+    fields TEXT                   -- which to index, as JSON; NULL for the store's own
+);
+
+CREATE INDEX documents_counts ON documents (space, sort, length);
+CREATE INDEX documents_changes ON documents (space, generation);
+
+CREATE TABLE versions (
+    id INTEGER PRIMARY KEY,
+    space INTEGER NOT NULL REFERENCES spaces,
+    key TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    base INTEGER,                 -- the version it was made from
+    value TEXT,                   -- JSON; NULL for a delete
+    recorded_at TEXT NOT NULL,
+    valid_from TEXT,
+    valid_to TEXT,
+    importance INTEGER,
+    who TEXT,
+    model TEXT,
+    prompt TEXT,
+    salt TEXT,
+    digest TEXT NOT NULL,         -- of salt and value, so that a chain of them outlives erasure
+    UNIQUE (space, key, revision)
+);
+
+CREATE INDEX versions_revision ON versions (revision);
+CREATE INDEX versions_base ON versions (base);
+
+CREATE TABLE items (
+    id INTEGER PRIMARY KEY REFERENCES documents,
+    space INTEGER NOT NULL REFERENCES spaces,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL REFERENCES versions,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    ttl REAL,                     -- minutes
+    expires_at TEXT,
+    pinned INTEGER NOT NULL DEFAULT 0,
+    recalls INTEGER NOT NULL DEFAULT 0,
+    recalled_at TEXT,
+    UNIQUE (space, key)
+);
+
+CREATE INDEX items_newest ON items (space, updated_at DESC, id DESC);
+CREATE INDEX items_version ON items (version);
+CREATE INDEX items_expiry ON items (expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE TABLE origins (
+    version INTEGER NOT NULL REFERENCES versions,
+    sort TEXT NOT NULL,
+    ref TEXT NOT NULL,
+    PRIMARY KEY (version, sort, ref)
+) WITHOUT ROWID;
+
+CREATE INDEX origins_source ON origins (sort, ref);
+
+CREATE TABLE supersessions (
+    version INTEGER NOT NULL REFERENCES versions,
+    space INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    PRIMARY KEY (version, key)
+) WITHOUT ROWID;
+
+CREATE INDEX supersessions_old ON supersessions (space, key);
+
+CREATE TABLE erased (version INTEGER PRIMARY KEY, digest TEXT NOT NULL, erased_at TEXT NOT NULL);
+
+CREATE TABLE threads (
+    id INTEGER PRIMARY KEY,
+    space INTEGER NOT NULL REFERENCES spaces,
+    name TEXT NOT NULL,
+    last INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (space, name)
+);
+
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY REFERENCES documents,
+    space INTEGER NOT NULL REFERENCES spaces,
+    thread INTEGER NOT NULL REFERENCES threads,
+    seq INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    said TEXT NOT NULL,           -- a digest of role, words and calls
+    role TEXT NOT NULL,
+    text TEXT NOT NULL,
+    speaker TEXT,
+    time TEXT,
+    own_id TEXT,
+    calls TEXT NOT NULL DEFAULT '[]',
+    recorded_at TEXT NOT NULL,
+    UNIQUE (space, key),
+    UNIQUE (thread, seq)
+);
+
+CREATE INDEX messages_said ON messages (thread, said);
+CREATE INDEX messages_newest ON messages (space, recorded_at DESC, id DESC);
+
+CREATE TABLE cursors (
+    thread INTEGER NOT NULL REFERENCES threads,
+    reader TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (thread, reader)
+) WITHOUT ROWID;
+
+CREATE TABLE vectors (
+    document INTEGER NOT NULL REFERENCES documents,
+    part INTEGER NOT NULL,
+    embedder TEXT NOT NULL,
+    space INTEGER NOT NULL,
+    sort TEXT NOT NULL,
+    vector BLOB NOT NULL,         -- float32, of length 1
+    PRIMARY KEY (document, part)
+);
+
+-- The tokens come ready from Python; the tokenizer only splits them at spaces.
+CREATE VIRTUAL TABLE words USING fts5 (space, tokens, tokenize = "ascii tokenchars '_.'");
+
+-- From format 1, where messages were items of kind Message.
+
+INSERT INTO spaces (id, path, generation)
+SELECT min(id), namespace, 0 FROM old_items GROUP BY namespace;
+
+CREATE TEMPORARY TABLE moved AS
+SELECT id, json_extract(value, '$.kind') = 'Message'
+       AND json_type(value, '$.content.role') = 'text'
+       AND json_type(value, '$.content.text') = 'text'
+       AND json_type(value, '$.content.thread') = 'text'
+       AND json_type(value, '$.content.seq') = 'integer' AS spoken
+FROM old_items;
+
+INSERT INTO documents (id, space, sort, generation, length)
+SELECT o.id, s.id, iif(m.spoken, 'message', 'memory'), 0, o.length
+FROM old_items o JOIN moved m ON m.id = o.id JOIN spaces s ON s.path = o.namespace;
+
+INSERT INTO versions (id, space, key, revision, value, recorded_at, salt, digest)
+SELECT o.id, s.id, o.key, 0, o.value, o.updated_at, '', sealed('', o.value)
+FROM old_items o JOIN moved m ON m.id = o.id JOIN spaces s ON s.path = o.namespace
+WHERE m.spoken IS NOT 1;
+
+INSERT INTO items (id, space, key, version, created_at, updated_at)
+SELECT o.id, s.id, o.key, o.id, o.created_at, o.updated_at
+FROM old_items o JOIN moved m ON m.id = o.id JOIN spaces s ON s.path = o.namespace
+WHERE m.spoken IS NOT 1;
+
+INSERT INTO threads (id, space, name, last)
+SELECT min(o.id), s.id, json_extract(o.value, '$.content.thread') AS name,
+       max(json_extract(o.value, '$.content.seq'))
+FROM old_items o JOIN moved m ON m.id = o.id JOIN spaces s ON s.path = o.namespace
+WHERE m.spoken IS 1
+GROUP BY s.id, name;
+
+CREATE TEMPORARY TABLE spoken AS
+SELECT o.id, s.id AS space, t.id AS thread, t.name,
+       said(o.value) AS said, o.value, o.created_at,
+       row_number() OVER (
+           PARTITION BY t.id ORDER BY json_extract(o.value, '$.content.seq'), o.id
+       ) AS seq,
+       row_number() OVER (
+           PARTITION BY t.id, said(o.value) ORDER BY json_extract(o.value, '$.content.seq'), o.id
+       ) AS occurrence
+FROM old_items o JOIN moved m ON m.id = o.id
+JOIN spaces s ON s.path = o.namespace
+JOIN threads t ON t.space = s.id AND t.name = json_extract(o.value, '$.content.thread')
+WHERE m.spoken IS 1;
+
+INSERT INTO messages
+    (id, space, thread, seq, key, said, role, text, speaker, time, own_id, calls, recorded_at)
+SELECT id, space, thread, seq, message_key(name, value, said, occurrence), said,
+       json_extract(value, '$.content.role'), json_extract(value, '$.content.text'),
+       json_extract(value, '$.content.speaker'), json_extract(value, '$.content.time'),
+       json_extract(value, '$.content.id'), message_calls(value), created_at
+FROM spoken;
+
+UPDATE threads SET last = (SELECT max(seq) FROM messages WHERE messages.thread = threads.id);
+
+INSERT INTO words (rowid, space, tokens)
+SELECT o.id, iif(m.spoken, 'j', 'm') || s.id, words_of(o.value)
+FROM old_items o JOIN moved m ON m.id = o.id JOIN spaces s ON s.path = o.namespace
+WHERE o.length > 0;
+
+DROP TABLE old_items;
+DROP TABLE moved;
+DROP TABLE spoken;

@@ -1,0 +1,184 @@
+"""Vectors of a space as one matrix in memory, so that a search is one product."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from holdfast.stores.plan.effects import Nearest, Sql
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MEGABYTE = 1 << 20
+
+
+class Matrix:
+    """The vectors of one space, one sort and one embedder, up to a generation.
+
+    A change leaves the old rows in place, marked as dead, until half of them are.
+    """
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self.lock = threading.Lock()
+        self.generation = -1
+        self._used = 0
+        self._alive = 0
+        self._ids: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._rows: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes."""
+        return int(self._rows.nbytes + self._ids.nbytes)
+
+    def refresh(
+        self,
+        generation: int,
+        changed: Iterable[int],
+        vectors: Sequence[tuple[int, bytes]],
+    ) -> None:
+        """Take over what changed up to a generation.
+
+        Args:
+            generation: Of the space, as the reading transaction saw it.
+            changed: Documents whose old vectors are no longer so.
+            vectors: New ones, by document.
+        """
+        import numpy as np
+
+        gone = np.fromiter(changed, np.int64)
+        if gone.size and self._used:
+            dead = np.isin(self._ids[: self._used], gone)
+            self._ids[: self._used][dead] = -1
+            self._alive -= int(dead.sum())
+        if vectors:
+            self._append(vectors)
+        if self._alive < self._used // 2:
+            self._compact()
+        self.generation = generation
+
+    def _append(self, vectors: Sequence[tuple[int, bytes]]) -> None:
+        import numpy as np
+
+        data = b"".join(vector for _, vector in vectors)
+        fresh = np.frombuffer(data, np.float32).reshape(len(vectors), -1)
+        needed = self._used + len(vectors)
+        if needed > len(self._ids):
+            room = max(needed, len(self._ids) * 3 // 2)
+            rows = np.zeros((room, fresh.shape[1]), np.float32)
+            ids = np.full(room, -1, np.int64)
+            rows[: self._used] = self._rows[: self._used] if self._used else 0
+            ids[: self._used] = self._ids[: self._used]
+            self._rows, self._ids = rows, ids
+        self._rows[self._used : needed] = fresh
+        self._ids[self._used : needed] = [document for document, _ in vectors]
+        self._used, self._alive = needed, self._alive + len(vectors)
+
+    def _compact(self) -> None:
+        keep = self._ids[: self._used] >= 0
+        self._rows = self._rows[: self._used][keep].copy()
+        self._ids = self._ids[: self._used][keep].copy()
+        self._used = self._alive = len(self._ids)
+
+    def nearest(self, vector: NDArray[np.float32], count: int) -> list[tuple[int, float]]:
+        """Return the nearest documents and their cosines, best first, each once."""
+        import numpy as np
+
+        used = self._used
+        if not used:
+            return []
+        scores = self._rows[:used] @ vector
+        ids = self._ids[:used]
+        scores = np.where(ids >= 0, scores, -np.inf)
+        take = min(used, count)
+        while True:
+            top = np.argpartition(-scores, take - 1)[:take] if take < used else np.arange(used)
+            best = _best_of(zip(ids[top].tolist(), scores[top].tolist(), strict=True))
+            if len(best) >= count or take >= used:
+                break
+            take = min(used, take * 2)  # several vectors of one document, or dead rows
+        return sorted(best.items(), key=lambda one: (-one[1], -one[0]))[:count]
+
+
+def _best_of(scored: Iterable[tuple[int, float]]) -> dict[int, float]:
+    best: dict[int, float] = {}
+    for id, score in scored:
+        if id >= 0 and score > best.get(id, float("-inf")):
+            best[id] = score
+    return best
+
+
+class Matrices:
+    """The matrices that were used last, within a bound of memory.
+
+    Args:
+        most: How many bytes they may take together.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[int, str, str], Matrix] = OrderedDict()
+
+    def search(
+        self, asked: Nearest
+    ) -> Generator[Sql, Sequence[Mapping[str, Any]], list[tuple[int, float]]]:
+        """Return the nearest documents of all spaces; yields what must be read for that."""
+        import numpy as np
+
+        vector = np.asarray(asked.vector, np.float32)
+        rows = yield Sql("generations", {"spaces": list(asked.spaces)})
+        found: list[tuple[int, float]] = []
+        for row in rows:
+            matrix = self._matrix((row["id"], asked.sort, asked.embedder))
+            with matrix.lock:
+                if row["generation"] > matrix.generation:
+                    yield from _load(matrix, asked, row)
+                found += matrix.nearest(vector, asked.count)
+        self._bound()
+        return sorted(found, key=lambda one: (-one[1], -one[0]))[: asked.count]
+
+    def _matrix(self, name: tuple[int, str, str]) -> Matrix:
+        with self._lock:
+            matrix = self._kept.pop(name, None) or Matrix()
+            self._kept[name] = matrix
+            return matrix
+
+    def _bound(self) -> None:
+        """Let go of those that were not used for longest."""
+        with self._lock:
+            size = sum(matrix.size for matrix in self._kept.values())
+            while size > self._most and len(self._kept) > 1:
+                _, oldest = self._kept.popitem(last=False)
+                size -= oldest.size
+
+    def clear(self) -> None:
+        """Let go of all."""
+        with self._lock:
+            self._kept.clear()
+
+
+def _load(
+    matrix: Matrix, asked: Nearest, space: Mapping[str, Any]
+) -> Generator[Sql, Sequence[Mapping[str, Any]], None]:
+    where = {
+        "space": space["id"],
+        "generation": matrix.generation,
+        "sort": asked.sort,
+        "embedder": asked.embedder,
+    }
+    changed: Sequence[Mapping[str, Any]] = ()
+    if matrix.generation >= 0:
+        changed = yield Sql("changed_documents", where)
+    vectors = yield Sql("new_vectors", where)
+    matrix.refresh(
+        space["generation"],
+        [row["id"] for row in changed],
+        [(row["document"], row["vector"]) for row in vectors],
+    )

@@ -1,0 +1,255 @@
+"""What each call of a store comes to: texts embedded first, then transactions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
+
+from langgraph.store.base import (
+    GetOp,
+    ListNamespacesOp,
+    Op,
+    PutOp,
+    Result,
+    SearchOp,
+    validate_op_namespace,
+)
+
+from holdfast import ledger
+from holdfast.errors import ConfigurationError, EmbedderFailed, InputError
+from holdfast.history import Erasure
+from holdfast.memory import Receipt
+from holdfast.stores.filters import check_filter
+from holdfast.stores.plan import erasing, journal, past, reindexing, reverting
+from holdfast.stores.plan.committing import (
+    Ready,
+    check_namespace,
+    check_place,
+    commit,
+    encodable,
+    prepare,
+    prepare_put,
+)
+from holdfast.stores.plan.effects import (
+    EmbedQuery,
+    EmbedTexts,
+    Plan,
+    Scrub,
+    Sql,
+    SqlMany,
+    Transaction,
+    Work,
+)
+from holdfast.stores.plan.indexing import Indexing, Vector
+from holdfast.stores.plan.reading import Read, Refresh, get, list_namespaces, search
+from holdfast.stores.plan.spaces import now_text
+from holdfast.stores.plan.writing import Prepared, Written, expiry, last_of_each, write_all
+
+SWEEP_MINUTES = 5
+SWEPT = 500
+"""How many expired memories are erased in one transaction."""
+
+TRIES = 5
+"""How often a revert is made again when somebody else writes meanwhile."""
+
+log = logging.getLogger("holdfast")
+
+
+# LangGraph's operations
+
+
+def batch(ops: Sequence[Op], indexing: Indexing) -> Work[list[Result]]:
+    """Run LangGraph's operations in one transaction."""
+    writes = last_of_each(_checked(ops, indexing))
+    vectors = yield from _vectors([text for write in writes for text in write.texts], indexing)
+    if vectors is not None:
+        for write in writes:
+            write.vectors = [vectors[text] for text in write.texts]
+    queries = [op.query for op in ops if isinstance(op, SearchOp) and op.query]
+    asked = yield from _questions(queries, indexing)
+    plan = partial(_batch, ops, writes, asked, indexing.fingerprint)
+    reads = yield Transaction(plan, writes=bool(writes))
+    refreshed = [one for read in reads for one in read.refreshed]
+    if refreshed:
+        yield Transaction(partial(_refresh, refreshed), writes=True)
+    return [read.result for read in reads]
+
+
+def _checked(ops: Sequence[Op], indexing: Indexing) -> list[Prepared]:
+    """Check every operation before anything is written; return the writes."""
+    writes: list[Prepared] = []
+    for op in ops:
+        validate_op_namespace(op)
+        if isinstance(op, PutOp):
+            writes.append(prepare_put(op, indexing))
+        elif isinstance(op, GetOp):
+            check_place(op.namespace, op.key)
+        elif isinstance(op, SearchOp):
+            check_filter(op.filter)
+            if not encodable(op.namespace_prefix):
+                raise InputError(f"No item can have the namespace {op.namespace_prefix!r}.")
+        elif not isinstance(op, ListNamespacesOp):
+            raise InputError(f"{op!r} is not an operation of a store.")
+    return writes
+
+
+def _batch(
+    ops: Sequence[Op], writes: Sequence[Prepared], asked: dict[str, Vector], embedder: str | None
+) -> Plan[list[Read]]:
+    reads: list[Read] = []
+    for op in ops:
+        if isinstance(op, GetOp):
+            reads.append((yield from get(op)))
+        elif isinstance(op, SearchOp):
+            reads.append((yield from search(op, asked.get(op.query or ""), embedder)))
+        elif isinstance(op, ListNamespacesOp):
+            reads.append((yield from list_namespaces(op)))
+        else:
+            reads.append(Read(None))
+    if writes:
+        yield from write_all(writes, embedder)
+    return reads
+
+
+def _refresh(items: Sequence[Refresh]) -> Plan[None]:
+    now = now_text()
+    yield SqlMany("refresh", [{"id": id, "expires_at": expiry(now, ttl)} for id, ttl in items])
+
+
+def _vectors(texts: Sequence[str], indexing: Indexing) -> Work[dict[str, Vector] | None]:
+    """Embed texts, each once; None where that is still to be done."""
+    if indexing.embedder is None:
+        return None
+    if not texts:
+        return {}
+    try:
+        return cast("dict[str, Vector]", (yield EmbedTexts(tuple(dict.fromkeys(texts)))))
+    except EmbedderFailed as error:
+        log.warning("Stored without vectors, until reindex() makes them: %s", error)
+        return None
+
+
+def _questions(queries: Sequence[str], indexing: Indexing) -> Work[dict[str, Vector]]:
+    found: dict[str, Vector] = {}
+    if indexing.embedder is None:
+        return found
+    for query in dict.fromkeys(queries):
+        try:
+            found[query] = yield EmbedQuery(query)
+        except EmbedderFailed as error:
+            log.warning("Searched by words alone, since the embedder failed: %s", error)
+    return found
+
+
+# The ledger's operations
+
+_PLANS: dict[type, Callable[[Any], Plan[Any]]] = {
+    ledger.Records: past.records,
+    ledger.History: past.history,
+    ledger.AsOf: past.as_of,
+    ledger.Diff: past.diff,
+    ledger.Sources: past.sources,
+    ledger.DerivedFrom: past.derived_from,
+    ledger.Journal: journal.read,
+    ledger.Neighbours: journal.neighbours,
+    ledger.SearchJournal: journal.search,
+    ledger.Threads: journal.threads,
+    ledger.ReadCursor: journal.cursor,
+    ledger.Pin: past.pin,
+}
+
+
+def work(op: ledger.LedgerOp[Any], indexing: Indexing, default_ttl: float | None) -> Work[Any]:
+    """Return what an operation of the ledger comes to."""
+    if isinstance(op, ledger.Commit):
+        return _commit(prepare(op.changes, indexing, default_ttl), indexing)
+    check_namespace(op.namespace, root=True)
+    if isinstance(op, ledger.Revert):
+        return _revert(op, indexing)
+    if isinstance(op, ledger.Forget):
+        return _forget(op, indexing)
+    if isinstance(op, ledger.Reindex):
+        return _reindex(op, indexing)
+    if type(op) not in _PLANS:
+        raise InputError(f"{op!r} is not an operation of a ledger.")
+    return _read(op)
+
+
+def _read(op: ledger.LedgerOp[Any]) -> Work[Any]:
+    plan = partial(_PLANS[type(op)], op)
+    return (yield Transaction(plan, writes=isinstance(op, ledger.Pin)))
+
+
+def _commit(ready: Ready, indexing: Indexing) -> Work[Receipt]:
+    vectors = yield from _vectors(ready.texts(), indexing)
+    if vectors is not None:
+        ready.embedded(vectors)
+    plan = partial(commit, ready, indexing.fingerprint)
+    return cast("Receipt", (yield Transaction(plan, writes=True)))
+
+
+def _revert(op: ledger.Revert, indexing: Indexing) -> Work[Receipt]:
+    for _ in range(TRIES):
+        undoing = yield Transaction(partial(reverting.revert, op, indexing), writes=False)
+        writes = undoing.writes
+        vectors = yield from _vectors([t for write in writes for t in write.texts], indexing)
+        for write in writes:
+            write.vectors = None if vectors is None else [vectors[t] for t in write.texts]
+        written = Written(None, [])
+        if writes:
+            plan = partial(write_all, writes, indexing.fingerprint)
+            written = yield Transaction(plan, writes=True)
+        if written.revision is not None or not writes:
+            break
+    return reverting.told(op, undoing, written)
+
+
+def _forget(op: ledger.Forget, indexing: Indexing) -> Work[Erasure]:
+    check_filter(op.filter)
+    erased = yield Transaction(partial(erasing.forget, op, indexing), writes=True)
+    if not (erased.versions or erased.messages or erased.memories):
+        return cast("Erasure", erased)
+    reason = yield Scrub()
+    if reason is None:
+        return cast("Erasure", erased)
+    counts = (erased.memories, erased.restored, erased.versions, erased.messages)
+    return Erasure(*counts, complete=False, reason=reason)
+
+
+def _reindex(op: ledger.Reindex, indexing: Indexing) -> Work[int]:
+    embedder = indexing.fingerprint
+    if embedder is None:
+        raise ConfigurationError(
+            "This store has no embedder; open it with index={'embed': ..., 'dims': ...} to reindex."
+        )
+    done, after = 0, 0
+    total = yield Transaction(partial(reindexing.count, op.namespace, embedder), writes=False)
+    while True:
+        plan = partial(reindexing.pending, op.namespace, embedder, after, indexing)
+        waiting = yield Transaction(plan, writes=False)
+        if not waiting:
+            return done
+        texts = dict.fromkeys(text for one in waiting for text in one.texts)
+        vectors = (yield EmbedTexts(tuple(texts))) if texts else {}
+        yield Transaction(partial(reindexing.fill, waiting, vectors, embedder), writes=True)
+        after, done = waiting[-1].id, done + len(waiting)
+        if op.progress is not None:
+            op.progress(done, max(total, done))
+
+
+def sweep() -> Work[int]:
+    """Erase what has expired."""
+    done = 0
+    while True:
+        number: int = yield Transaction(partial(erasing.sweep, SWEPT), writes=True)
+        done += number
+        if number < SWEPT:
+            return done
+
+
+def setting(name: str) -> Plan[str | None]:
+    """Return a setting of the database."""
+    rows = yield Sql("setting", {"name": name})
+    return rows[0]["value"] if rows else None

@@ -1,0 +1,1 @@
+"""Memories and conversations that come from elsewhere."""
