@@ -170,7 +170,7 @@ class Embedder:
             ) from error
         if len(found) != count:
             raise EmbedderFailed(
-                f"{name} gave {len(found)} vectors for {count} texts; it must give one for each."
+                f"{name} gave {len(found)} vector(s) for {count} text(s); it must give one each."
             )
         for vector in found:
             if len(vector) != self.dims:
@@ -194,7 +194,7 @@ class Embedder:
     def _too_slow(self, texts: Sequence[str]) -> EmbedderFailed:
         return EmbedderFailed(
             f"The embedder {self.fingerprint!r} took longer than {self._timeout:g} seconds for "
-            f"{len(texts)} texts; see why it hangs, or set 'timeout' in the index higher."
+            f"{len(texts)} text(s); see why it hangs, or set 'timeout' in the index higher."
         )
 
 

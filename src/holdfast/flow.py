@@ -87,7 +87,8 @@ Flow = Generator[Effect, Any, T]
 
 def exclusively(store: BaseStore, namespace: tuple[str, ...]) -> Hold:
     """Return the effect that holds a namespace of a store against other flows of this process."""
-    return Hold(_LOCKS[hash((id(store), namespace)) % len(_LOCKS)])
+    whole = getattr(store, "whole", store)  # a fence is made anew for each call
+    return Hold(_LOCKS[hash((id(whole), namespace)) % len(_LOCKS)])
 
 
 def run(flow: Flow[T], config: RunnableConfig | None = None) -> T:

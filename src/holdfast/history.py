@@ -248,6 +248,23 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """Something to be done later.
+
+    Args:
+        name: Its name in the namespace; a job of the same name is replaced.
+        payload: What whoever does it must know, as JSON data.
+        due_at: When, at the earliest; by default at once.
+        namespace: Stored labels, where it was read back.
+    """
+
+    name: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    due_at: datetime | str | None = None
+    namespace: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeSet:
     """What belongs together, and is committed whole or not at all.
 
@@ -257,6 +274,8 @@ class ChangeSet:
         journal: Messages. They are sources of every write that names no provenance of its own.
         cursors: Readers that have moved on; a cursor never moves back.
         recalled: Keys of memories that were recalled and used.
+        jobs: What is to be done later.
+        finished: Names of jobs that are done.
         provenance: Of every write that names none of its own.
     """
 
@@ -265,6 +284,8 @@ class ChangeSet:
     journal: tuple[Said, ...] = ()
     cursors: tuple[Cursor, ...] = ()
     recalled: tuple[str, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    finished: tuple[str, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
 
 

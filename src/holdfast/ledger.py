@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from langgraph.store.base import BaseStore
 
-from holdfast.history import ChangeSet, Entry, Erasure, Record, Source, Version
+from holdfast.history import ChangeSet, Entry, Erasure, Job, Record, Source, Version
 from holdfast.memory import Receipt
 
 T = TypeVar("T")
@@ -146,6 +146,13 @@ class ReadCursor(LedgerOp[int]):
     namespace: Namespace
     thread: str
     reader: str
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs(LedgerOp[list[Job]]):
+    """See `Ledger.jobs`."""
+
+    namespace: Namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,6 +443,14 @@ class Ledger(ABC):
     async def acursor(self, namespace: Namespace, thread: str, reader: str = "reflection") -> int:
         """Return how far a reader has come in a thread, awaiting; see `cursor`."""
         return await self.aperform(ReadCursor(namespace, thread, reader))
+
+    def jobs(self, namespace: Namespace = ()) -> list[Job]:
+        """Return what is to be done later, the most urgent first; what stands below counts."""
+        return self.perform(Jobs(namespace))
+
+    async def ajobs(self, namespace: Namespace = ()) -> list[Job]:
+        """Return what is to be done later, awaiting; see `jobs`."""
+        return await self.aperform(Jobs(namespace))
 
     def pin(self, namespace: Namespace, key: str, pinned: bool = True) -> bool:
         """Pin a memory, or unpin it; return whether it is there."""

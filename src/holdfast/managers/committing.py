@@ -66,7 +66,8 @@ def commit(
     wanted = ChangeSet(namespace, journal=journal, provenance=provenance or Provenance())
     if not journal and not any(_writes(change) for change in changes):
         return [], Receipt(tuple(changes), decode_namespace(namespace))
-    release = None if keeps else (yield exclusively(store, namespace))
+    # Where versions are compared this spares the flows of one process to try again.
+    release = yield exclusively(store, namespace)
     try:
         for _ in range(TRIES):
             settled, writes = yield from _settle(
@@ -76,8 +77,7 @@ def commit(
             if not receipt.conflicts:
                 break
     finally:
-        if release:
-            release()
+        release()
     done = _told(settled, receipt)
     labels = decode_namespace(namespace)
     lost = {change.key for change in receipt.conflicts}

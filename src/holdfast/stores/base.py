@@ -72,11 +72,11 @@ class SqlStore(BaseStore, Ledger):
             InputError: A value is no JSON data, or a filter cannot be read; nothing was written.
             StoreError: The store is busy, full, read-only, damaged, or closed.
         """
-        return self._run(works.batch(list(ops), self.indexing))
+        return self._run(works.items(list(ops), self.indexing))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Run operations in one transaction, without blocking the loop; see `batch`."""
-        return await self._arun(works.batch(list(ops), self.indexing))
+        return await self._arun(works.items(list(ops), self.indexing))
 
     # Ledger
 

@@ -46,6 +46,11 @@ class ScopedStore(BaseStore, Ledger):
         return f"{self._store!r}.scoped({self.scope!r})"
 
     @property
+    def whole(self) -> SqlStore:
+        """The store inside of the fence; for the operator, never for a tenant."""
+        return self._store
+
+    @property
     def indexing(self) -> Any:
         """How the store indexes."""
         return self._store.indexing

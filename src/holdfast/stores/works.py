@@ -22,7 +22,7 @@ from holdfast.errors import ConfigurationError, EmbedderFailed, InputError
 from holdfast.history import Erasure
 from holdfast.memory import Receipt
 from holdfast.stores.filters import check_filter
-from holdfast.stores.plan import erasing, journal, past, reindexing, reverting
+from holdfast.stores.plan import committing, erasing, journal, past, reindexing, reverting
 from holdfast.stores.plan.committing import (
     Ready,
     check_namespace,
@@ -60,7 +60,7 @@ log = logging.getLogger("holdfast")
 # LangGraph's operations
 
 
-def batch(ops: Sequence[Op], indexing: Indexing) -> Work[list[Result]]:
+def items(ops: Sequence[Op], indexing: Indexing) -> Work[list[Result]]:
     """Run LangGraph's operations in one transaction."""
     writes = last_of_each(_checked(ops, indexing))
     vectors = yield from _vectors([text for write in writes for text in write.texts], indexing)
@@ -69,7 +69,7 @@ def batch(ops: Sequence[Op], indexing: Indexing) -> Work[list[Result]]:
             write.vectors = [vectors[text] for text in write.texts]
     queries = [op.query for op in ops if isinstance(op, SearchOp) and op.query]
     asked = yield from _questions(queries, indexing)
-    plan = partial(_batch, ops, writes, asked, indexing.fingerprint)
+    plan = partial(_items, ops, writes, asked, indexing.fingerprint)
     reads = yield Transaction(plan, writes=bool(writes))
     refreshed = [one for read in reads for one in read.refreshed]
     if refreshed:
@@ -95,7 +95,7 @@ def _checked(ops: Sequence[Op], indexing: Indexing) -> list[Prepared]:
     return writes
 
 
-def _batch(
+def _items(
     ops: Sequence[Op], writes: Sequence[Prepared], asked: dict[str, Vector], embedder: str | None
 ) -> Plan[list[Read]]:
     reads: list[Read] = []
@@ -158,6 +158,7 @@ _PLANS: dict[type, Callable[[Any], Plan[Any]]] = {
     ledger.Threads: journal.threads,
     ledger.ReadCursor: journal.cursor,
     ledger.Pin: past.pin,
+    ledger.Jobs: committing.jobs,
 }
 
 

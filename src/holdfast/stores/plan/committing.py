@@ -10,14 +10,22 @@ from typing import Any, NamedTuple
 from langgraph.store.base import NotProvided, PutOp, validate_op_namespace
 
 from holdfast.errors import InputError, shown
-from holdfast.history import ChangeSet, Provenance, Write, instant
+from holdfast.history import ChangeSet, Job, Provenance, Write, instant
+from holdfast.ledger import Jobs
 from holdfast.memory import Change, Receipt, unwrap
 from holdfast.namespace import decode_namespace
 from holdfast.stores.plan import journal
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Draw, Lock, Plan, Sql, SqlMany
 from holdfast.stores.plan.indexing import Fields, Indexing, Vector
-from holdfast.stores.plan.spaces import joined, now_text, spaces_made
+from holdfast.stores.plan.spaces import (
+    joined,
+    labels,
+    now_text,
+    spaces_below,
+    spaces_made,
+    time_of,
+)
 from holdfast.stores.plan.writing import Outcome, Prepared, apply, last_of_each, stand
 
 
@@ -118,6 +126,10 @@ def prepare(changes: ChangeSet, indexing: Indexing, default_ttl: float | None) -
     for cursor in changes.cursors:
         if not cursor.thread or isinstance(cursor.seq, bool) or not isinstance(cursor.seq, int):
             raise InputError(f"A cursor needs a thread and a number, got {cursor!r}.")
+    for job in changes.jobs:
+        check_place(namespace, job.name)
+        dumped(job.payload)
+        instant(job.due_at, "due_at")
     stretches = [journal.Stretch(namespace, said) for said in changes.journal]
     return Ready(
         replace(changes, namespace=namespace),
@@ -168,6 +180,7 @@ def commit(ready: Ready, embedder: str | None) -> Plan[Receipt]:
     _name_sources(ready, told)
     yield from apply(standing, revision, embedder)
     yield from _recalled(path, changes.recalled)
+    yield from _schedule(path, changes)
     done = tuple(map(_change, ready.writes, standing.outcomes))
     wrote = bool(standing.changes) or any(change.action == "inserted" for change in told)
     return Receipt(done, namespace, journal=tuple(told), revision=revision if wrote else None)
@@ -201,6 +214,39 @@ def _recalled(path: str, keys: Sequence[str]) -> Plan[None]:
             for key, number in times.items()
         ]
         yield SqlMany("recall", counted)
+
+
+def _schedule(path: str, changes: ChangeSet) -> Plan[None]:
+    if not changes.jobs and not changes.finished:
+        return
+    spaces = yield from spaces_made([path])
+    gone = [{"space": spaces[path], "name": name} for name in changes.finished]
+    yield SqlMany("drop_job", gone)
+    rows = [
+        {
+            "space": spaces[path],
+            "name": job.name,
+            "payload": dumped(job.payload),
+            "due_at": instant(job.due_at, "due_at") or now_text(),
+        }
+        for job in changes.jobs
+    ]
+    yield SqlMany("put_job", rows)
+
+
+def jobs(op: Jobs) -> Plan[list[Job]]:
+    """Return what is to be done later."""
+    spaces = yield from spaces_below(op.namespace)
+    rows = yield Sql("jobs", {"spaces": list(spaces)})
+    return [
+        Job(
+            row["name"],
+            read_value(row["payload"]) or {},
+            time_of(row["due_at"]),
+            labels(row["path"]),
+        )
+        for row in rows
+    ]
 
 
 def _change(write: Prepared, outcome: Outcome) -> Change:

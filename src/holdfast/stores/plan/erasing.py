@@ -210,6 +210,7 @@ def _erase_spaces(spaces: Sequence[int]) -> Plan[None]:
     for part in chunks([row["id"] for row in threads]):
         yield Sql("erase_cursors", {"ids": part})
         yield Sql("erase_threads", {"ids": part})
+    yield Sql("erase_jobs", where)
     documents = yield Sql("gone_documents", where)
     for part in chunks([row["id"] for row in documents]):
         yield Sql("erase_documents", {"ids": part})

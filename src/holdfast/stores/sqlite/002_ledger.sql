@@ -128,6 +128,17 @@ CREATE TABLE cursors (
     PRIMARY KEY (thread, reader)
 ) WITHOUT ROWID;
 
+-- What is to be done later, committed together with what gave rise to it.
+CREATE TABLE jobs (
+    space INTEGER NOT NULL REFERENCES spaces,
+    name TEXT NOT NULL,
+    payload TEXT NOT NULL,        -- JSON
+    due_at TEXT NOT NULL,
+    PRIMARY KEY (space, name)
+) WITHOUT ROWID;
+
+CREATE INDEX jobs_due ON jobs (due_at);
+
 CREATE TABLE vectors (
     document INTEGER NOT NULL REFERENCES documents,
     part INTEGER NOT NULL,

@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +161,9 @@ class SqliteStore(SqlStore):
         try:
             with self._explained(), self._turn(), self._pool.connection() as db:
                 db.execute(statements()["optimize_words"])
+                # Where pages are split, SQLite leaves copies of rows behind that its
+                # `secure_delete` does not know of; only a file written anew is without them.
+                db.execute("VACUUM")
                 held = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
                 if not held:
                     db.execute(statements()["drop_setting"], {"name": SCRUB})
@@ -255,14 +258,11 @@ class _Pool:
                 db.close()
 
 
-def _bound(params: Mapping[str, Any]) -> dict[str, Any]:
+def _bound(params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return parameters as SQLite takes them: lists as JSON, vectors as float32."""
-    return {name: _adapted(value) for name, value in params.items()}
-
-
-def _adapted(value: Any) -> Any:
-    if isinstance(value, Vector):
-        return array.array("f", value).tobytes()
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return json.dumps(list(value))
-    return value
+    lists = {
+        name: array.array("f", value).tobytes() if isinstance(value, Vector) else json.dumps(value)
+        for name, value in params.items()
+        if isinstance(value, list | tuple)
+    }
+    return {**params, **lists} if lists else params
