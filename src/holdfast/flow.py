@@ -96,36 +96,48 @@ def run(flow: Flow[T], config: RunnableConfig | None = None) -> T:
 
     Errors of a model or store are thrown into the flow where it waits; the flow is always closed.
     """
-    try:
-        effect = next(flow)
-        while True:
-            try:
-                result = _perform(effect, config)
-            except BaseException as error:
-                effect = flow.throw(error)
-            else:
-                effect = flow.send(result)
-    except StopIteration as stop:
-        return cast("T", stop.value)
-    finally:
-        flow.close()
+    return drive(flow, partial(_perform, config=config))
 
 
 async def arun(flow: Flow[T], config: RunnableConfig | None = None) -> T:
     """Drive a flow to its end, awaiting; cancellation is thrown into it like an error."""
+    return await adrive(flow, partial(_aperform, config=config))
+
+
+def drive(steps: Generator[Any, Any, T], perform: Callable[[Any], Any]) -> T:
+    """Drive a generator to its end: what it yields is performed, and it is sent the result."""
     try:
-        effect = next(flow)
+        asked = next(steps)
         while True:
             try:
-                result = await _aperform(effect, config)
+                result = perform(asked)
             except BaseException as error:
-                effect = flow.throw(error)
+                asked = steps.throw(error)
             else:
-                effect = flow.send(result)
+                asked = steps.send(result)
     except StopIteration as stop:
         return cast("T", stop.value)
     finally:
-        flow.close()
+        steps.close()
+
+
+async def adrive(
+    steps: Generator[Any, Any, T], perform: Callable[[Any], Coroutine[Any, Any, Any]]
+) -> T:
+    """Drive a generator to its end, awaiting what it yields."""
+    try:
+        asked = next(steps)
+        while True:
+            try:
+                result = await perform(asked)
+            except BaseException as error:
+                asked = steps.throw(error)
+            else:
+                asked = steps.send(result)
+    except StopIteration as stop:
+        return cast("T", stop.value)
+    finally:
+        steps.close()
 
 
 def _model_config(config: RunnableConfig | None) -> RunnableConfig:

@@ -331,6 +331,29 @@ def said_content(message: Message, thread: str, seq: int) -> dict[str, Any]:
     return content
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something in a store that is not as it should be.
+
+    Args:
+        what: The sort of damage, in one word: `database`, `namespace`, `current`, `document`,
+            `words`, `vectors`, `digest`, `base`, `source`, `supersession`, `thread`, `message`
+            or `cursor`.
+        namespace: Stored labels of where it is; `()` where that cannot be told.
+        key: Of the memory, message or thread, where it is of one.
+        detail: What is wrong, in a sentence.
+    """
+
+    what: str
+    namespace: tuple[str, ...]
+    key: str | None
+    detail: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        return asdict(self)
+
+
 def instant(given: datetime | str | None, what: str) -> str | None:
     """Return a time in the one form in which it is stored: UTC, to the microsecond.
 

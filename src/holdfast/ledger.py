@@ -7,14 +7,14 @@ Operations are data, as in LangGraph's `store.base`: a store fulfils two methods
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from langgraph.store.base import BaseStore
 
-from holdfast.history import ChangeSet, Entry, Erasure, Job, Record, Source, Version
+from holdfast.history import ChangeSet, Entry, Erasure, Finding, Job, Record, Source, Version
 from holdfast.memory import Receipt
 
 T = TypeVar("T")
@@ -182,12 +182,62 @@ class Reindex(LedgerOp[int]):
     progress: Callable[[int, int], None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Doctor(LedgerOp[list[Finding]]):
+    """See `Ledger.doctor`."""
+
+    namespace: Namespace
+    progress: Callable[[int, int], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keys(LedgerOp[list[tuple[Namespace, str]]]):
+    """See `Ledger.keys`."""
+
+    namespace: Namespace
+    beginning: str = ""
+    messages: bool = False
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Export(LedgerOp[int]):
+    """Hand out all that is in a namespace and below, as of one moment; give the number of records.
+
+    Args:
+        namespace: Stored labels; those of the records are told from here on.
+        take: Called with each record, JSON data in the form of `holdfast.dump`.
+        progress: Called with how many memories and messages are done and how many there are.
+    """
+
+    namespace: Namespace
+    take: Callable[[dict[str, Any]], None]
+    progress: Callable[[int, int], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Import(LedgerOp[int]):
+    """Write records in one transaction, all or none; give their number.
+
+    Args:
+        namespace: Stored labels, below which the records go.
+        records: Pairs of where a record stands, for errors, and the record, one of
+            `holdfast.dump`. They may be gone through more than once.
+    """
+
+    namespace: Namespace
+    records: Iterable[tuple[str, Any]]
+
+
 class Ledger(ABC):
     """A store that keeps versions, sources and a journal; our two stores are ledgers.
 
     Every method has an async twin with `a` before its name. Namespaces are stored labels, as for
     `BaseStore`; what `NamespaceTemplate` returns.
     """
+
+    scope: Namespace = ()
+    """The fence around this store: what is outside of it cannot be reached. `()` for none."""
 
     @abstractmethod
     def perform(self, op: LedgerOp[T]) -> T:
@@ -515,6 +565,71 @@ class Ledger(ABC):
     ) -> int:
         """Embed what has no vector yet, awaiting; see `reindex`."""
         return await self.aperform(Reindex(namespace, progress))
+
+    def keys(
+        self,
+        namespace: Namespace,
+        beginning: str = "",
+        *,
+        messages: bool = False,
+        limit: int = 100,
+    ) -> list[tuple[Namespace, str]]:
+        """Return where there is a key that begins so, below a namespace, in order of keys.
+
+        Args:
+            namespace: Stored labels; what stands below counts as well.
+            beginning: How the keys begin.
+            messages: Of messages in the journal; otherwise of memories, also of deleted ones.
+            limit: How many at most.
+
+        Example:
+            >>> from holdfast import open_store
+            >>> store = open_store(":memory:")
+            >>> store.put(("m",), "teatime", {"content": "at five"})
+            >>> store.keys((), "tea")
+            [(('m',), 'teatime')]
+            >>> store.close()
+        """
+        return self.perform(Keys(namespace, beginning, messages, limit))
+
+    async def akeys(
+        self,
+        namespace: Namespace,
+        beginning: str = "",
+        *,
+        messages: bool = False,
+        limit: int = 100,
+    ) -> list[tuple[Namespace, str]]:
+        """Return where there is a key that begins so, awaiting; see `keys`."""
+        return await self.aperform(Keys(namespace, beginning, messages, limit))
+
+    def doctor(
+        self, namespace: Namespace = (), *, progress: Callable[[int, int], None] | None = None
+    ) -> list[Finding]:
+        """Examine what is stored, and return what is not as it should be; empty if all is well.
+
+        Nothing is changed. Words that are not those of their text come right when the store is
+        exported and imported into a new one, vectors by `forget` or a new `put` of the memory.
+
+        Args:
+            namespace: Stored labels; what stands below counts as well. The database itself is
+                examined whole in any case.
+            progress: Called with how many memories and messages are done and how many there are.
+
+        Example:
+            >>> from holdfast import open_store
+            >>> with open_store(":memory:") as store:
+            ...     store.put(("m",), "tea", {"content": "likes tea"})
+            ...     store.doctor()
+            []
+        """
+        return self.perform(Doctor(namespace, progress))
+
+    async def adoctor(
+        self, namespace: Namespace = (), *, progress: Callable[[int, int], None] | None = None
+    ) -> list[Finding]:
+        """Examine what is stored, awaiting; see `doctor`."""
+        return await self.aperform(Doctor(namespace, progress))
 
 
 def _as_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from langgraph.store.base import BaseStore, Op, Result, TTLConfig
 
 from holdfast.errors import ConfigurationError
+from holdfast.flow import adrive, drive
 from holdfast.ledger import Ledger, LedgerOp, Namespace
 from holdfast.stores import works
 from holdfast.stores.plan.effects import EmbedQuery, EmbedTexts, Scrub, Transaction, Work
@@ -42,7 +44,8 @@ class SqlStore(BaseStore, Ledger):
         self.indexing = Indexing(index)
         self.index_config = dict(index) if index is not None else None
         self.ttl_config = read_ttl(ttl)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="holdfast")
+        self._threads = _threads()
+        self._process = os.getpid()
         self._sweeper = Sweeper(self.sweep_ttl)
 
     # What a backend adds
@@ -72,21 +75,21 @@ class SqlStore(BaseStore, Ledger):
             InputError: A value is no JSON data, or a filter cannot be read; nothing was written.
             StoreError: The store is busy, full, read-only, damaged, or closed.
         """
-        return self._run(works.items(list(ops), self.indexing))
+        return drive(works.items(list(ops), self.indexing), self._do)
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Run operations in one transaction, without blocking the loop; see `batch`."""
-        return await self._arun(works.items(list(ops), self.indexing))
+        return await adrive(works.items(list(ops), self.indexing), self._ado)
 
     # Ledger
 
     def perform(self, op: LedgerOp[T]) -> T:
         """Do one operation of the ledger, in one transaction."""
-        return cast("T", self._run(self._work(op)))
+        return cast("T", drive(self._work(op), self._do))
 
     async def aperform(self, op: LedgerOp[T]) -> T:
         """Do one operation of the ledger, without blocking the loop; see `perform`."""
-        return cast("T", await self._arun(self._work(op)))
+        return cast("T", await adrive(self._work(op), self._ado))
 
     def _work(self, op: LedgerOp[T]) -> Work[Any]:
         return works.work(op, self.indexing, (self.ttl_config or {}).get("default_ttl"))
@@ -101,7 +104,7 @@ class SqlStore(BaseStore, Ledger):
 
     def sweep_ttl(self) -> int:
         """Erase memories whose time to live is over; return how many."""
-        return self._run(works.sweep())
+        return drive(works.sweep(), self._do)
 
     def start_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> None:
         """Sweep in the background from now on; a store with a `ttl` does so by itself."""
@@ -113,36 +116,6 @@ class SqlStore(BaseStore, Ledger):
         return self._sweeper.stop(timeout)
 
     # Running
-
-    def _run(self, work: Work[T]) -> T:
-        try:
-            asked = next(work)
-            while True:
-                try:
-                    result = self._do(asked)
-                except BaseException as error:
-                    asked = work.throw(error)
-                else:
-                    asked = work.send(result)
-        except StopIteration as stop:
-            return cast("T", stop.value)
-        finally:
-            work.close()
-
-    async def _arun(self, work: Work[T]) -> T:
-        try:
-            asked = next(work)
-            while True:
-                try:
-                    result = await self._ado(asked)
-                except BaseException as error:
-                    asked = work.throw(error)
-                else:
-                    asked = work.send(result)
-        except StopIteration as stop:
-            return cast("T", stop.value)
-        finally:
-            work.close()
 
     def _do(self, asked: Any) -> Any:
         if isinstance(asked, Transaction):
@@ -160,6 +133,8 @@ class SqlStore(BaseStore, Ledger):
             return _by_text(asked.texts, await self._embedder.adocuments(asked.texts))
         loop = asyncio.get_running_loop()
         call = contextvars.copy_context().run
+        if self._process != os.getpid():
+            self._process, self._threads = os.getpid(), _threads()  # a fork has no threads
         return await loop.run_in_executor(self._threads, call, self._do, asked)
 
     @property
@@ -197,6 +172,10 @@ class SqlStore(BaseStore, Ledger):
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="holdfast")
 
 
 def _by_text(texts: Sequence[str], vectors: Sequence[Sequence[float]]) -> dict[str, Vector]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from importlib.resources import files
 
+_SHARED = "holdfast.stores.plan"
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 _LIST = re.compile(r"IN (INTS|TEXTS)\((:\w+)\)")
@@ -20,9 +21,9 @@ def load(package: str, lists: Callable[[str, str], str]) -> dict[str, str]:
             parameter.
     """
     found: dict[str, str] = {}
-    for place in ("holdfast.stores.plan", package):
-        text = (files(place) / "statements.sql").read_text(encoding="utf-8")
-        parts = _NAME.split(text)
+    shared = (entry for entry in files(_SHARED).iterdir() if entry.name.endswith(".sql"))
+    for file in (*shared, files(package) / "statements.sql"):
+        parts = _NAME.split(file.read_text(encoding="utf-8"))
         for name, sql in zip(parts[1::2], parts[2::2], strict=True):
             plain = _COMMENT.sub("", sql).strip()
             found[name] = _LIST.sub(lambda match: lists(match[1], match[2]), plain)

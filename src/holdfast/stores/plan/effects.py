@@ -99,5 +99,10 @@ class Scrub:
     """Take the bytes of what was erased out of the files; be sent why not, or None."""
 
 
-Work = Generator[Transaction | EmbedTexts | EmbedQuery | Scrub, Any, T]
+@dataclass(frozen=True, slots=True)
+class Examine:
+    """Let the database examine its own files; be sent a text for each thing that is wrong."""
+
+
+Work = Generator[Transaction | EmbedTexts | EmbedQuery | Scrub | Examine, Any, T]
 """What a call of a store comes to: texts embedded outside of transactions, then transactions."""

@@ -265,7 +265,7 @@ INSERT INTO settings (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
 
 -- name: drop_setting
-DELETE FROM settings WHERE name = :name
+DELETE FROM settings WHERE name = :name AND value = :value
 
 -- The journal
 

@@ -35,6 +35,19 @@ WHERE d.space = :space AND d.generation > :generation AND d.sort = :sort
   AND v.embedder = :embedder
 ORDER BY v.document, v.part
 
+-- name: words_of
+SELECT rowid AS id, space, tokens FROM words WHERE rowid IN INTS(:ids)
+
+-- name: stray_words
+SELECT s.path, NULL AS key, w.rowid AS detail
+FROM words w LEFT JOIN documents d ON d.id = w.rowid
+LEFT JOIN spaces s ON s.id = CAST(substr(w.space, 2) AS INTEGER)
+WHERE (:whole = 1 OR s.id IN INTS(:spaces)) AND (d.id IS NULL OR d.length = 0)
+ORDER BY w.rowid
+
+-- name: advance
+UPDATE counters SET last = max(last, :least)
+
 -- name: optimize_words
 INSERT INTO words (words) VALUES ('optimize')
 

@@ -8,13 +8,15 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from langgraph.store.base import TTLConfig
 
 from holdfast.errors import StoreBusy, StoreClosed, StoreError, StoreUnreadable
+from holdfast.flow import drive
 from holdfast.stores.base import SqlStore
 from holdfast.stores.plan.effects import Draw, Effect, Lock, Nearest, Sql, SqlMany, Transaction
 from holdfast.stores.plan.erasing import SCRUB
@@ -121,21 +123,13 @@ class SqliteStore(SqlStore):
         with self._pool.connection() as db:
             db.execute(begin)
             try:
-                result = self._drive(db, transaction.plan())
+                result = drive(transaction.plan(), partial(self._effect, db))
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
         return result
-
-    def _drive(self, db: sqlite3.Connection, plan: Generator[Any, Any, Any]) -> Any:
-        try:
-            asked = next(plan)
-            while True:
-                asked = plan.send(self._effect(db, asked))
-        except StopIteration as stop:
-            return stop.value
 
     def _effect(self, db: sqlite3.Connection, asked: Effect) -> Any:
         if isinstance(asked, Sql):
@@ -148,7 +142,7 @@ class SqliteStore(SqlStore):
             (last,) = db.execute(statements()["draw"], {"count": asked.count}).fetchone()
             return list(range(last - asked.count + 1, last + 1))
         if isinstance(asked, Nearest):
-            return self._drive(db, self._matrices.search(asked))
+            return drive(self._matrices.search(asked), partial(self._effect, db))
         assert isinstance(asked, Lock)  # the file has one writer at a time
         return None
 
