@@ -86,24 +86,32 @@ class Matrix:
         self._ids = self._ids[: self._used][keep].copy()
         self._used = self._alive = len(self._ids)
 
-    def nearest(self, vector: NDArray[np.float32], count: int) -> list[tuple[int, float]]:
-        """Return the nearest documents and their cosines, best first, each once."""
-        import numpy as np
+    def view(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return ids and vectors as they are now; a later refresh only marks some as dead."""
+        return self._ids[: self._used], self._rows[: self._used]
 
-        used = self._used
-        if not used:
-            return []
-        scores = self._rows[:used] @ vector
-        ids = self._ids[:used]
-        scores = np.where(ids >= 0, scores, -np.inf)
-        take = min(used, count)
-        while True:
-            top = np.argpartition(-scores, take - 1)[:take] if take < used else np.arange(used)
-            best = _best_of(zip(ids[top].tolist(), scores[top].tolist(), strict=True))
-            if len(best) >= count or take >= used:
-                break
-            take = min(used, take * 2)  # several vectors of one document, or dead rows
-        return sorted(best.items(), key=lambda one: (-one[1], -one[0]))[:count]
+
+def _nearest(
+    ids: NDArray[np.int64],
+    rows: NDArray[np.float32],
+    vector: NDArray[np.float32],
+    count: int,
+) -> list[tuple[int, float]]:
+    """Return the nearest documents and their cosines, best first, each once."""
+    import numpy as np
+
+    used = len(ids)
+    if not used:
+        return []
+    scores = np.where(ids >= 0, rows @ vector, -np.inf)
+    take = min(used, count)
+    while True:
+        top = np.argpartition(-scores, take - 1)[:take] if take < used else np.arange(used)
+        best = _best_of(zip(ids[top].tolist(), scores[top].tolist(), strict=True))
+        if len(best) >= count or take >= used:
+            break
+        take = min(used, take * 2)  # several vectors of one document, or dead rows
+    return sorted(best.items(), key=lambda one: (-one[1], -one[0]))[:count]
 
 
 def _best_of(scored: Iterable[tuple[int, float]]) -> dict[int, float]:
@@ -140,7 +148,8 @@ class Matrices:
             with matrix.lock:
                 if row["generation"] > matrix.generation:
                     yield from _load(matrix, asked, row)
-                found += matrix.nearest(vector, asked.count)
+                ids, vectors = matrix.view()
+            found += _nearest(ids, vectors, vector, asked.count)
         self._bound()
         return sorted(found, key=lambda one: (-one[1], -one[0]))[: asked.count]
 

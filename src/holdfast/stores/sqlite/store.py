@@ -154,13 +154,16 @@ class SqliteStore(SqlStore):
             return None
         try:
             with self._explained(), self._turn(), self._pool.connection() as db:
+                asked = db.execute(statements()["setting"], {"name": SCRUB}).fetchone()
                 db.execute(statements()["optimize_words"])
                 # Where pages are split, SQLite leaves copies of rows behind that its
                 # `secure_delete` does not know of; only a file written anew is without them.
                 db.execute("VACUUM")
                 held = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-                if not held:
-                    db.execute(statements()["drop_setting"], {"name": SCRUB})
+                if not held and asked:
+                    # Another process may have erased more meanwhile; its mark stays.
+                    done = {"name": SCRUB, "value": asked["value"]}
+                    db.execute(statements()["drop_setting"], done)
                     held = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except StoreBusy:
             held = 1
