@@ -248,7 +248,7 @@ class Ledger(ABC):
         """Do one operation, awaiting; see `perform`."""
 
     @abstractmethod
-    def scoped(self, namespace: Namespace) -> BaseStore:
+    def scoped(self, namespace: Namespace) -> LedgerStore:
         """Return this store and ledger, fenced to a namespace and what stands below it.
 
         Whatever reaches outside of it is refused with `OutOfScope`, and does nothing.
@@ -630,6 +630,10 @@ class Ledger(ABC):
     ) -> list[Finding]:
         """Examine what is stored, awaiting; see `doctor`."""
         return await self.aperform(Doctor(namespace, progress))
+
+
+class LedgerStore(BaseStore, Ledger):
+    """A LangGraph `BaseStore` that is a ledger too: what `open_store` and `scoped` return."""
 
 
 def _as_of(

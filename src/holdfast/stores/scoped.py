@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from langgraph.store.base import (
-    BaseStore,
     GetOp,
     ListNamespacesOp,
     Op,
@@ -16,15 +15,14 @@ from langgraph.store.base import (
 )
 
 from holdfast.errors import InputError, OutOfScope
-from holdfast.ledger import Ledger, LedgerOp, Namespace
-from holdfast.stores.base import SqlStore
+from holdfast.ledger import LedgerOp, LedgerStore, Namespace
 from holdfast.stores.plan.committing import check_namespace
 from holdfast.stores.plan.reading import fits
 
 T = TypeVar("T")
 
 
-class ScopedStore(BaseStore, Ledger):
+class ScopedStore(LedgerStore):
     """A store and ledger, fenced to a namespace and what stands below it.
 
     Args:
@@ -37,7 +35,7 @@ class ScopedStore(BaseStore, Ledger):
 
     supports_ttl = True
 
-    def __init__(self, store: SqlStore, scope: Namespace) -> None:
+    def __init__(self, store: LedgerStore, scope: Namespace) -> None:
         self._store = store
         self.scope = check_namespace(scope)
         self.ttl_config = store.ttl_config
@@ -46,14 +44,9 @@ class ScopedStore(BaseStore, Ledger):
         return f"{self._store!r}.scoped({self.scope!r})"
 
     @property
-    def whole(self) -> SqlStore:
+    def whole(self) -> LedgerStore:
         """The store inside of the fence; for the operator, never for a tenant."""
         return self._store
-
-    @property
-    def indexing(self) -> Any:
-        """How the store indexes."""
-        return self._store.indexing
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Run operations in one transaction; see `SqlStore.batch`.
