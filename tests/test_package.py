@@ -23,6 +23,7 @@ PUBLIC = {
     "Entry",
     "Erasure",
     "Finding",
+    "Job",
     "Ledger",
     "PostgresStore",
     "Provenance",

@@ -41,7 +41,8 @@ class DumpedVersion(_Part):
     """One version of a memory.
 
     Args:
-        revision: Its number; None draws a new one where it is imported.
+        revision: Its number; None draws a new one where it is imported, and makes it from the
+            version before it.
         base: The revision it was made from.
         value: The stored value; None where this version is a delete.
         text: The value as it is stored, where that is other JSON than is written today.

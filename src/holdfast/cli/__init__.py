@@ -1,5 +1,6 @@
-"""The command line: `holdfast remember | recall | list | forget | demo`."""
+"""The command line: `holdfast remember | recall | list | history | forget | export | ...`."""
 
-from holdfast.cli.commands import app
+from holdfast.cli import commands, ledger_commands, store_commands
+from holdfast.cli.shared import app
 
-__all__ = ["app"]
+__all__ = ["app", "commands", "ledger_commands", "store_commands"]

@@ -1,13 +1,12 @@
-"""The commands, each a few lines over the public API."""
+"""The commands that keep and find: each a few lines over the public API."""
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar, cast
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -15,22 +14,21 @@ from holdfast import __version__
 from holdfast.cli import output
 from holdfast.cli.demo import play
 from holdfast.cli.files import load_messages
-from holdfast.errors import ConfigurationError, HoldfastError, InputError, cut
+from holdfast.cli.shared import (
+    NAMESPACE,
+    Json,
+    ModelFailed,
+    Store,
+    User,
+    app,
+    config_of,
+    opened,
+    told,
+)
+from holdfast.errors import ConfigurationError, HoldfastError, cut
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-NAMESPACE = ("memories", "{user_id}")
 WINDOW = 20
 """How many messages a model is shown at once."""
-
-app = typer.Typer(
-    help="Long-term memory for LLM agents, from the command line.",
-    no_args_is_help=True,
-    invoke_without_command=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
 
 
 @app.callback()
@@ -46,66 +44,6 @@ def main(
     if version:
         print(__version__)
         raise typer.Exit
-
-
-User = Annotated[str, typer.Option("--user", "-u", help="Whose memories.")]
-Store = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        envvar="HOLDFAST_STORE",
-        help="The store's file; default: memory.db in your data folder.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
-
-class ModelFailed(HoldfastError):
-    """A model's provider raised an error while a conversation was remembered."""
-
-
-def told(command: Callable[P, T]) -> Callable[P, T]:
-    """Show an error of holdfast as one clear line; exit with 2, or 1 where a model failed."""
-
-    @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return command(*args, **kwargs)
-        except BrokenPipeError:
-            # Whoever read the output has seen enough; there is nobody left to tell.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(1) from None
-        except (HoldfastError, ImportError, OSError) as error:
-            code = 1 if isinstance(error, ModelFailed | OSError) else 2
-            line = " ".join(str(error).split())
-            output.console(to_errors=True).print(output.plain(f"holdfast: {line}"), soft_wrap=True)
-            raise typer.Exit(code) from None
-
-    return run
-
-
-def default_store() -> str:
-    """Return the file of the user's memories, in the user's data folder."""
-    from platformdirs import user_data_path
-
-    return str(user_data_path("holdfast", appauthor=False) / "memory.db")
-
-
-def _open(address: str | None, *, make: bool) -> Any:
-    from holdfast.stores.opening import file_of, open_store
-
-    file = file_of(address or default_store())
-    if file == ":memory:":
-        raise InputError("':memory:' ends with the command; name a file")
-    if make:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-    elif not Path(file).exists():
-        raise InputError(f"there is no store at {file!r} yet; `holdfast remember` makes one")
-    return open_store(file)
-
-
-def _config(user: str, **more: Any) -> Any:
-    return {"configurable": {"user_id": user, **more}}
 
 
 @app.command()
@@ -129,14 +67,15 @@ def remember(
     messages = load_messages(file, output.tracked("reading"))
     model = None if model in (None, "", "none") else model
     thread = thread or (None if file == "-" else Path(file).name)
-    config = _config(user, **({"thread_id": thread} if thread else {}))
+    config = config_of(user, **({"thread_id": thread} if thread else {}))
     size = WINDOW if model else len(messages)
     windows = [messages[start : start + size] for start in range(0, len(messages), size)]
     changes: list[Any] = []
+    journal: list[Any] = []
     usage, namespace = Usage(), None
     # Built before the store is opened: a model that is not there leaves no file behind.
     manager = _manager(model)
-    with _open(store, make=True) as kept:
+    with opened(store, user, make=True) as kept:
         manager = manager.using(kept)
         for number, window in enumerate(_steps(windows, len(messages))):
             try:
@@ -149,8 +88,9 @@ def remember(
                 said = cut(f"{type(error).__name__}: {error}", 300)
                 raise ModelFailed(f"{done}, then {model} failed: {said}") from error
             changes += receipt.changes
+            journal += receipt.journal
             usage, namespace = usage + receipt.usage, receipt.namespace
-    whole = Receipt(tuple(changes), namespace, usage)
+    whole = Receipt(tuple(changes), namespace, usage, tuple(journal))
     if as_json:
         output.show_json(whole.to_dict())
     else:
@@ -199,8 +139,8 @@ def recall(
     """Find what is remembered about a question."""
     from holdfast.retrieval import recall as ask
 
-    with _open(store, make=False) as kept:
-        found = ask(question, NAMESPACE, store=kept, k=k, config=_config(user))
+    with opened(store, user) as kept:
+        found = ask(question, NAMESPACE, store=kept, k=k, config=config_of(user))
     if as_json:
         output.show_json([one.to_dict() for one in found])
     elif not found:
@@ -214,60 +154,42 @@ def recall(
 @told
 def list_(
     user: User,
+    messages: Annotated[
+        bool, typer.Option("--messages", help="Show what was said, not what is believed.")
+    ] = False,
     store: Store = None,
     limit: Annotated[int, typer.Option(help="How many to show.", min=1)] = 50,
     as_json: Json = False,
 ) -> None:
-    """List what is remembered, newest first."""
+    """List what is remembered, newest first: memories, or messages of conversations."""
+    with opened(store, user) as kept:
+        if messages:
+            entries = kept.journal(kept.scope, limit=limit)
+            found = [entry.to_dict() for entry in entries]
+            rows = [_said(entry) for entry in entries]
+        else:
+            items = kept.search(kept.scope, limit=limit)
+            found = [item.dict() for item in items]
+            rows = [_believed(item) for item in items]
+    if as_json:
+        output.show_json(found)
+    else:
+        output.show_table(("key", "date", "who" if messages else "kind", "what"), rows)
+
+
+def _said(entry: Any) -> tuple[str, str, str, str]:
+    message = entry.message
+    date = (message.time or entry.recorded_at.isoformat())[:10]
+    calls = ", ".join(f"{tool}({given})" for tool, given in message.calls)
+    return entry.key, date, message.speaker or message.role, message.text or calls
+
+
+def _believed(item: Any) -> tuple[str, str, str, str]:
     from holdfast.analysis import value_text
     from holdfast.memory import unwrap
-    from holdfast.namespace import NamespaceTemplate
 
-    with _open(store, make=False) as kept:
-        items = kept.search(NamespaceTemplate(NAMESPACE)(_config(user)), limit=limit)
-    if as_json:
-        output.show_json([item.dict() for item in items])
-        return
-    rows = [
-        (item.key, item.updated_at.isoformat()[:10], unwrap(item.value)[0], value_text(item.value))
-        for item in items
-    ]
-    output.show_table(("key", "date", "kind", "what"), rows)
-
-
-@app.command()
-@told
-def forget(
-    user: User,
-    keys: Annotated[list[str] | None, typer.Argument(help="Keys, as `list` shows them.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All of this user.")] = False,
-    store: Store = None,
-    as_json: Json = False,
-) -> None:
-    """Remove memories, by their keys or all of a user."""
-    from langgraph.store.base import GetOp, PutOp
-
-    from holdfast.flow import run
-    from holdfast.namespace import NamespaceTemplate
-    from holdfast.retrieval.finding import everything as all_of
-
-    if bool(keys) == everything:
-        raise InputError("name the keys to forget, or --all, but not both")
-    with _open(store, make=False) as kept:
-        namespace = NamespaceTemplate(NAMESPACE)(_config(user))
-        if everything:
-            places = [(i.namespace, i.key) for i in run(all_of(kept, namespace, {}))]
-        else:
-            places = [(namespace, key) for key in keys or ()]
-            found = kept.batch([GetOp(*place) for place in places])
-            missing = [p[1] for p, item in zip(places, found, strict=True) if item is None]
-            if missing:
-                raise InputError(f"nothing has the key {missing[0]!r}; nothing was forgotten")
-        kept.batch([PutOp(*place, None) for place in places])
-    if as_json:
-        output.show_json({"forgotten": [key for _, key in places]})
-    else:
-        output.console().print(f"{len(places)} forgotten")
+    date = item.updated_at.isoformat()[:10]
+    return item.key, date, unwrap(item.value)[0], value_text(item.value)
 
 
 @app.command()

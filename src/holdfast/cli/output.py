@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -55,8 +56,30 @@ def tracked(title: str) -> Callable[[Sequence[T]], Iterable[T]]:
         if len(steps) < LONG:
             yield from steps
             return
-        columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console(to_errors=True), transient=True) as progress:
+        with _bar(title) as progress:
             yield from progress.track(steps, total=len(steps))
 
     return track
+
+
+@contextmanager
+def counted(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Lend a function that shows, from how many are done and how many there are, a progress bar."""
+    bar = _bar(title)
+    task = bar.add_task("", total=None)
+
+    def show(done: int, total: int) -> None:
+        if total >= LONG:
+            bar.start()
+            bar.update(task, completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        if bar.live.is_started:  # stopping prints a line, also where nothing was shown
+            bar.stop()
+
+
+def _bar(title: str) -> Progress:
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console(to_errors=True), transient=True)

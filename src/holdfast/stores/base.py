@@ -9,20 +9,25 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
-from langgraph.store.base import BaseStore, Op, Result, TTLConfig
+from langgraph.store.base import Op, Result, TTLConfig
 
 from holdfast.errors import ConfigurationError
 from holdfast.flow import adrive, drive
-from holdfast.ledger import Ledger, LedgerOp, Namespace
+from holdfast.ledger import LedgerOp, LedgerStore, Namespace
 from holdfast.stores import works
-from holdfast.stores.plan.effects import EmbedQuery, EmbedTexts, Scrub, Transaction, Work
+from holdfast.stores.plan.effects import (
+    EmbedQuery,
+    EmbedTexts,
+    Examine,
+    Scrub,
+    Transaction,
+    Work,
+)
 from holdfast.stores.plan.indexing import Indexing, Vector
+from holdfast.stores.scoped import ScopedStore
 from holdfast.stores.sweeping import Sweeper, read_ttl
-
-if TYPE_CHECKING:
-    from holdfast.stores.scoped import ScopedStore
 
 T = TypeVar("T")
 
@@ -30,7 +35,7 @@ THREADS = 8
 """How many calls of one store wait for its database at once, when they are awaited."""
 
 
-class SqlStore(BaseStore, Ledger):
+class SqlStore(LedgerStore):
     """A store over an SQL database; a backend adds how a transaction runs.
 
     Args:
@@ -57,6 +62,10 @@ class SqlStore(BaseStore, Ledger):
     @abstractmethod
     def scrub(self) -> str | None:
         """Take the bytes of what was erased out of the files; return why that cannot be yet."""
+
+    def examine(self) -> list[str]:
+        """Let the database examine its own files; return what it finds wrong."""
+        return []
 
     @abstractmethod
     def close(self) -> None:
@@ -96,8 +105,6 @@ class SqlStore(BaseStore, Ledger):
 
     def scoped(self, namespace: Namespace) -> ScopedStore:
         """Return this store and ledger, fenced to a namespace; see `Ledger.scoped`."""
-        from holdfast.stores.scoped import ScopedStore
-
         return ScopedStore(self, namespace)
 
     # Time to live
@@ -122,6 +129,8 @@ class SqlStore(BaseStore, Ledger):
             return self.transact(asked)
         if isinstance(asked, Scrub):
             return self.scrub()
+        if isinstance(asked, Examine):
+            return self.examine()
         if isinstance(asked, EmbedQuery):
             return Vector.of(self._embedder.query(asked.text))
         return _by_text(asked.texts, self._embedder.documents(asked.texts))

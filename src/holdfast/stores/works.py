@@ -18,11 +18,22 @@ from langgraph.store.base import (
 )
 
 from holdfast import ledger
-from holdfast.errors import ConfigurationError, EmbedderFailed, InputError
-from holdfast.history import Erasure
+from holdfast.errors import ConfigurationError, EmbedderFailed, InputError, StoreUnreadable
+from holdfast.history import Erasure, Finding
 from holdfast.memory import Receipt
 from holdfast.stores.filters import check_filter
-from holdfast.stores.plan import committing, erasing, journal, past, reindexing, reverting
+from holdfast.stores.plan import (
+    committing,
+    dumping,
+    erasing,
+    examining,
+    journal,
+    past,
+    reindexing,
+    restoring,
+    reverting,
+)
+from holdfast.stores.plan.checking import check_op
 from holdfast.stores.plan.committing import (
     Ready,
     check_namespace,
@@ -35,6 +46,7 @@ from holdfast.stores.plan.committing import (
 from holdfast.stores.plan.effects import (
     EmbedQuery,
     EmbedTexts,
+    Examine,
     Plan,
     Scrub,
     Sql,
@@ -42,6 +54,7 @@ from holdfast.stores.plan.effects import (
     Transaction,
     Work,
 )
+from holdfast.stores.plan.erasing import SCRUB
 from holdfast.stores.plan.indexing import Indexing, Vector
 from holdfast.stores.plan.reading import Read, Refresh, get, list_namespaces, search
 from holdfast.stores.plan.spaces import now_text
@@ -159,6 +172,8 @@ _PLANS: dict[type, Callable[[Any], Plan[Any]]] = {
     ledger.ReadCursor: journal.cursor,
     ledger.Pin: past.pin,
     ledger.Jobs: committing.jobs,
+    ledger.Keys: dumping.keys,
+    ledger.Export: dumping.export,
 }
 
 
@@ -167,12 +182,17 @@ def work(op: ledger.LedgerOp[Any], indexing: Indexing, default_ttl: float | None
     if isinstance(op, ledger.Commit):
         return _commit(prepare(op.changes, indexing, default_ttl), indexing)
     check_namespace(op.namespace, root=True)
+    check_op(op)
     if isinstance(op, ledger.Revert):
         return _revert(op, indexing)
     if isinstance(op, ledger.Forget):
         return _forget(op, indexing)
     if isinstance(op, ledger.Reindex):
         return _reindex(op, indexing)
+    if isinstance(op, ledger.Doctor):
+        return _doctor(op, indexing)
+    if isinstance(op, ledger.Import):
+        return _import(op, indexing)
     if type(op) not in _PLANS:
         raise InputError(f"{op!r} is not an operation of a ledger.")
     return _read(op)
@@ -210,7 +230,7 @@ def _revert(op: ledger.Revert, indexing: Indexing) -> Work[Receipt]:
 def _forget(op: ledger.Forget, indexing: Indexing) -> Work[Erasure]:
     check_filter(op.filter)
     erased = yield Transaction(partial(erasing.forget, op, indexing), writes=True)
-    if not (erased.versions or erased.messages or erased.memories):
+    if (yield Transaction(partial(setting, SCRUB), writes=False)) is None:
         return cast("Erasure", erased)
     reason = yield Scrub()
     if reason is None:
@@ -238,6 +258,20 @@ def _reindex(op: ledger.Reindex, indexing: Indexing) -> Work[int]:
         after, done = waiting[-1].id, done + len(waiting)
         if op.progress is not None:
             op.progress(done, max(total, done))
+
+
+def _doctor(op: ledger.Doctor, indexing: Indexing) -> Work[list[Finding]]:
+    told = yield Examine()
+    found = [Finding("database", (), None, detail) for detail in told]
+    try:
+        found += yield Transaction(partial(examining.examine, op, indexing), writes=False)
+    except StoreUnreadable as error:
+        found.append(Finding("database", (), None, str(error)))
+    return found
+
+
+def _import(op: ledger.Import, indexing: Indexing) -> Work[int]:
+    return cast("int", (yield Transaction(partial(restoring.restore, op, indexing), writes=True)))
 
 
 def sweep() -> Work[int]:

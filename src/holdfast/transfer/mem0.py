@@ -15,12 +15,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from holdfast.errors import InputError, shown
-from holdfast.transfer.chatgpt import Text, checked, reading
+from holdfast.transfer.reading import Text, checked, reading
 
 Mem0Action = Literal["ADD", "UPDATE", "DELETE"]
 
 _GIVE = "Give mem0's history.db, the folder it is in, or what get_all() returned, saved as JSON."
 _MAGIC = b"SQLite format 3\x00"
+_HISTORY = "SELECT * FROM history ORDER BY rowid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def _rows(file: Path) -> list[dict[str, Any]]:
         address = f"{file.resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(address, uri=True)) as connection:
             connection.row_factory = sqlite3.Row
-            found = connection.execute("SELECT * FROM history ORDER BY rowid")
+            found = connection.execute(_HISTORY)
             return [dict(row) for row in found]
     except sqlite3.Error as error:
         raise InputError(

@@ -15,6 +15,7 @@ from holdfast.ledger import Jobs
 from holdfast.memory import Change, Receipt, unwrap
 from holdfast.namespace import decode_namespace
 from holdfast.stores.plan import journal
+from holdfast.stores.plan.checking import check_changes
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Draw, Lock, Plan, Sql, SqlMany
 from holdfast.stores.plan.indexing import Fields, Indexing, Vector
@@ -122,10 +123,8 @@ def prepare(changes: ChangeSet, indexing: Indexing, default_ttl: float | None) -
     if not isinstance(changes, ChangeSet):
         raise InputError(f"commit takes a ChangeSet, got {shown(changes)}.")
     namespace = check_namespace(changes.namespace)
+    check_changes(changes)
     writes = [_prepared(write, changes, indexing, default_ttl) for write in changes.writes]
-    for cursor in changes.cursors:
-        if not cursor.thread or isinstance(cursor.seq, bool) or not isinstance(cursor.seq, int):
-            raise InputError(f"A cursor needs a thread and a number, got {cursor!r}.")
     for job in changes.jobs:
         check_place(namespace, job.name)
         dumped(job.payload)
@@ -147,9 +146,7 @@ def _prepared(
     prepared = prepare_put(op, indexing)
     if write.importance is not None and write.importance not in range(1, 6):
         raise InputError(f"importance must be 1 to 5, got {write.importance!r} for {write.key!r}.")
-    if write.expect is not None and (isinstance(write.expect, bool) or write.expect < 0):
-        raise InputError(f"expect must be a revision or 0, got {write.expect!r} for {write.key!r}.")
-    if not all(encodable([key]) and key for key in write.supersedes):
+    if not all(write.supersedes):
         raise InputError(f"supersedes must be keys, got {write.supersedes!r} for {write.key!r}.")
     prepared.expect = write.expect
     prepared.importance = write.importance

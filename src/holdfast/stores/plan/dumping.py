@@ -224,8 +224,6 @@ def _messages(thread: Row, told: list[str], take: Take, count: Count) -> Plan[in
 def _message(row: Row, thread: str, told: list[str], vectors: list[str]) -> dict[str, Any]:
     calls = json.loads(row["calls"])
     message = {
-        "record": "message",
-        "namespace": told,
         "thread": thread,
         "seq": row["seq"],
         "key": row["key"],
@@ -239,7 +237,7 @@ def _message(row: Row, thread: str, told: list[str], vectors: list[str]) -> dict
         "embedder": row["embedder"],
         "vectors": vectors,
     }
-    return _said(message)
+    return {"record": "message", "namespace": told, **_said(message)}
 
 
 def _job(row: Row, told: list[str]) -> dict[str, Any]:

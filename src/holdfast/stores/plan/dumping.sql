@@ -59,14 +59,20 @@ ORDER BY m.key, s.path LIMIT :limit
 
 -- Everything written back
 
--- name: taken
+-- name: taken_memories
 SELECT DISTINCT key FROM versions WHERE space = :space AND key IN TEXTS(:keys)
 
 -- name: taken_messages
 SELECT key FROM messages WHERE space = :space AND key IN TEXTS(:keys)
 
+-- name: taken_threads
+SELECT name AS key FROM threads WHERE space = :space AND name IN TEXTS(:keys)
+
 -- name: taken_jobs
-SELECT name FROM jobs WHERE space = :space AND name IN TEXTS(:names)
+SELECT name AS key FROM jobs WHERE space = :space AND name IN TEXTS(:keys)
+
+-- name: move_seq
+UPDATE threads SET last = :last WHERE id = :id
 
 -- name: set_state
 UPDATE items SET pinned = :pinned, recalls = :recalls, recalled_at = :recalled_at WHERE id = :id

@@ -36,15 +36,16 @@ def forget(op: Forget, indexing: Indexing) -> Plan[Erasure]:
         return Erasure()
     yield Lock([(spaces[id], "") for id in scope])
     targets = yield from _targets(op, scope)
-    versions = yield from _with_derived(targets, scope)
-    memories, restored = yield from _erase_versions(versions, indexing)
+    versions = yield from _with_derived(targets)
+    memories, restored, gone = yield from _erase_versions(versions, indexing)
     yield from _erase_messages(targets.messages)
-    if op.key is None and op.source is None and op.filter is None:
+    whole = op.key is None and op.source is None and op.filter is None
+    if whole:
         yield from _erase_spaces(scope)
-    erased = Erasure(memories, restored, len(versions), len(targets.messages))
-    if versions or targets.messages:
+    names = (yield from _erase_names(op.source, scope)) if op.source is not None else 0
+    if versions or targets.messages or whole or names:
         yield Sql("put_setting", {"name": SCRUB, "value": now_text()})
-    return erased
+    return Erasure(memories, restored, gone, len(targets.messages))
 
 
 def _targets(op: Forget, scope: Sequence[int]) -> Plan[_Targets]:
@@ -88,15 +89,16 @@ def _from_source(source: Source, scope: Sequence[int]) -> Plan[set[int]]:
     return {row["id"] for row in rows}
 
 
-def _with_derived(targets: _Targets, scope: Sequence[int]) -> Plan[set[int]]:
+def _with_derived(targets: _Targets) -> Plan[set[int]]:
     """Return the versions together with all that were made from them, or from the messages."""
     found = set(targets.versions)
     for message in targets.messages:
-        found |= yield from _from_source(Source("message", message["key"]), scope)
-    return (yield from with_descendants(found, scope))
+        named = Source("message", message["key"])
+        found |= yield from _from_source(named, [message["space"]])
+    return (yield from with_descendants(found))
 
 
-def with_descendants(versions: Iterable[int], scope: Sequence[int]) -> Plan[set[int]]:
+def with_descendants(versions: Iterable[int]) -> Plan[set[int]]:
     """Return versions with those made from them: of the same memory, or of others that name it."""
     found: set[int] = set()
     fresh = set(versions)
@@ -106,18 +108,18 @@ def with_descendants(versions: Iterable[int], scope: Sequence[int]) -> Plan[set[
         for part in chunks(sorted(fresh)):
             rows = yield Sql("descendants", {"ids": part})
             reached |= {row["id"] for row in rows}
-        keys: set[str] = set()
         for part in chunks(sorted(reached - found | fresh)):
-            rows = yield Sql("versions_by_id", {"ids": part})
-            keys |= {row["key"] for row in rows}
-        for key in sorted(keys):
-            reached |= yield from _from_source(Source("memory", key), scope)
+            rows = yield Sql("made_from", {"ids": part})
+            reached |= {row["id"] for row in rows}
         fresh = reached - found
     return found
 
 
-def _erase_versions(versions: set[int], indexing: Indexing) -> Plan[tuple[int, int]]:
-    """Erase versions; return how many memories are gone, and how many fell back to an earlier."""
+def _erase_versions(versions: set[int], indexing: Indexing) -> Plan[tuple[int, int, int]]:
+    """Erase versions; return how many memories are gone or fell back, and how many versions.
+
+    A delete stays as long as there are versions before it: nothing that was deleted comes back.
+    """
     places: dict[tuple[int, str], list[int]] = {}
     for part in chunks(sorted(versions)):
         rows = yield Sql("versions_by_id", {"ids": part})
@@ -125,11 +127,14 @@ def _erase_versions(versions: set[int], indexing: Indexing) -> Plan[tuple[int, i
             places.setdefault((row["space"], row["key"]), []).append(row["id"])
     gone: list[tuple[int, str]] = []
     restored = 0
+    kept: set[int] = set()
     for (space, key), ids in places.items():
         items = yield Sql("items_at", {"space": space, "keys": [key]})
         rows = yield Sql("versions_at", {"space": space, "key": key})
         left = [row for row in rows if row["id"] not in versions]
-        if not left:
+        if left:
+            kept |= {row["id"] for row in rows if row["id"] in ids and row["value"] is None}
+        else:
             yield Sql("erase_supersessions_of", {"space": space, "key": key})
         if not items or items[0]["version"] not in ids:
             continue
@@ -139,9 +144,11 @@ def _erase_versions(versions: set[int], indexing: Indexing) -> Plan[tuple[int, i
         else:
             gone.append((space, key))
             yield from _erase_items(items, space)
-    for part in chunks(sorted(versions)):
+    for part in chunks(sorted(kept)):
+        yield Sql("erase_origins", {"ids": part})
+    for part in chunks(sorted(versions - kept)):
         yield from _erase_rows(part)
-    return len(gone), restored
+    return len(gone), restored, len(versions - kept)
 
 
 def _erase_rows(ids: list[int]) -> Plan[None]:
@@ -201,6 +208,17 @@ def _erase_messages(messages: Sequence[Row]) -> Plan[None]:
         yield Sql("erase_threads", {"ids": part})
     spaces = sorted({row["space"] for row in messages})
     yield SqlMany("raise_generation", [{"space": id, "revision": revision} for id in spaces])
+
+
+def _erase_names(source: Source, scope: Sequence[int]) -> Plan[int]:
+    """Erase the name of a thread of which no message is left; return how many there were."""
+    if source.sort != "thread":
+        return 0
+    rows = yield Sql("threads_named", {"spaces": list(scope), "thread": source.ref})
+    for part in chunks([row["id"] for row in rows]):
+        yield Sql("erase_cursors", {"ids": part})
+        yield Sql("erase_threads", {"ids": part})
+    return len(rows)
 
 
 def _erase_spaces(spaces: Sequence[int]) -> Plan[None]:

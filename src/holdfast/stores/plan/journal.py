@@ -48,8 +48,10 @@ def _cleaned(message: Message) -> Message:
     """Return a message without what a text column cannot hold."""
     return replace(
         message,
+        role=storable(message.role),
         text=storable(message.text),
         speaker=None if message.speaker is None else storable(message.speaker),
+        time=None if message.time is None else storable(message.time),
         id=None if message.id is None else storable(message.id),
         calls=tuple((storable(tool), storable(given)) for tool, given in message.calls),
     )
@@ -66,9 +68,10 @@ def append(
 ) -> Plan[tuple[Change, ...]]:
     """Keep what is not kept yet; return what became of each message, in their order."""
     name = stretch.thread
-    thread = yield from _thread(space, name)
+    thread, last = yield from _thread(space, name)
     messages = stretch.messages
-    keys = yield from _keys(thread, messages, name, scope=name if stretch.said.thread else "")
+    scope = name if stretch.said.thread else ""
+    keys = yield from _keys(thread, last, messages, name, scope)
     there: dict[str, Row] = {}
     for part in chunks(list(dict.fromkeys(keys))):
         rows = yield Sql("messages_at", {"space": space, "keys": part})
@@ -83,26 +86,27 @@ def append(
     return _changes(stretch, keys, there, seqs)
 
 
-def _thread(space: int, name: str) -> Plan[int]:
-    """Return the thread's number; its row is made if there is none."""
+def _thread(space: int, name: str) -> Plan[tuple[int, int]]:
+    """Return the thread's number, and that of its last message; it is made if there is none."""
     rows = yield Sql("thread", {"space": space, "name": name})
     if not rows:
         (id,) = yield Draw(1)
         yield SqlMany("make_thread", [{"id": id, "space": space, "name": name}])
         rows = yield Sql("thread", {"space": space, "name": name})
     # Its row is locked until the commit, so that what is drawn from it is in order of commits.
-    yield Sql("draw_seq", {"thread": rows[0]["id"], "count": 0})
-    return int(rows[0]["id"])
+    (row,) = yield Sql("draw_seq", {"thread": rows[0]["id"], "count": 0})
+    return int(rows[0]["id"]), int(row["last"])
 
 
-def _keys(thread: int, messages: Sequence[Message], name: str, *, scope: str) -> Plan[list[str]]:
+def _keys(
+    thread: int, last: int, messages: Sequence[Message], name: str, scope: str
+) -> Plan[list[str]]:
     spoken = [said(message) for message in messages if is_said(message)]
     rows = yield Sql("thread_end", {"thread": thread, "limit": len(spoken)})
     end = [(row["key"], row["said"]) for row in reversed(rows)]
-    often: dict[str, int] = {}
-    for part in chunks(sorted(set(spoken))):
-        rows = yield Sql("said_often", {"thread": thread, "said": part})
-        often |= {row["said"]: row["times"] for row in rows}
+    # Nothing was said more often than there were messages; counting those that are still there
+    # would give the key of one that is left to another, after one before it was erased.
+    often = dict.fromkeys(spoken, last)
     return identities(messages, end, often, name, scope)
 
 
@@ -125,7 +129,7 @@ def _put(
         vectors = None if stretch.vectors is None else [stretch.vectors[number]]
         text = [message_text(message)]
         found.append(document_rows(id, space, "message", text, vectors, None, revision, embedder))
-        kept.append(_row(id, space, thread, seqs[key], key, message, now))
+        kept.append(message_row(id, space, thread, seqs[key], key, message, now))
     yield SqlMany("put_document", [rows["document"] for rows in found])
     yield SqlMany("put_message", kept)
     yield SqlMany("put_words", [rows["words"] for rows in found if rows["words"]["tokens"]])
@@ -134,9 +138,10 @@ def _put(
     return seqs
 
 
-def _row(
+def message_row(
     id: int, space: int, thread: int, seq: int, key: str, message: Message, now: str
 ) -> dict[str, object]:
+    """Return the row of a message."""
     return {
         "id": id,
         "space": space,
@@ -199,7 +204,7 @@ def entry_of(row: Row, score: float | None = None) -> Entry:
 def move_cursors(space: int, cursors: Sequence[Cursor]) -> Plan[None]:
     """Move readers on; none moves back."""
     for cursor in cursors:
-        thread = yield from _thread(space, storable(cursor.thread))
+        thread, _ = yield from _thread(space, storable(cursor.thread))
         yield Sql("put_cursor", {"thread": thread, "reader": cursor.reader, "seq": cursor.seq})
 
 

@@ -16,6 +16,7 @@ from holdfast.stores.plan.erasing import with_descendants
 from holdfast.stores.plan.journal import entry_of
 from holdfast.stores.plan.spaces import (
     chunks,
+    joined,
     labels,
     now_text,
     space_of,
@@ -70,7 +71,7 @@ def as_of(op: AsOf) -> Plan[list[Version]]:
         space = yield from space_of(op.namespace)
         spaces = [] if space is None else [space]
     where = {"spaces": spaces, "time": op.time, "key": op.key or "", "any_key": int(op.key is None)}
-    rows = yield Sql("as_of", where)
+    rows = yield Sql("as_of", {**where, "now": now_text()})
     valid = [row for row in rows if _is_valid(row, op.valid_at)]
     return (yield from _with_provenance(valid))
 
@@ -107,7 +108,7 @@ def sources(op: Sources) -> Plan[list[Entry]]:
     chosen = rows[-1:] if op.revision is None else [r for r in rows if r["revision"] == op.revision]
     if op.revision is not None and not chosen:
         _value_at(rows, op.revision, op.key)
-    keys = yield from _message_keys(chosen, set())
+    keys = yield from _message_keys([row["id"] for row in chosen])
     found: list[Entry] = []
     for part in chunks(sorted(keys)):
         messages = yield Sql("messages_at", {"space": space, "keys": part})
@@ -115,24 +116,24 @@ def sources(op: Sources) -> Plan[list[Entry]]:
     return sorted(found, key=lambda entry: (entry.recorded_at, entry.thread, entry.seq))
 
 
-def _message_keys(rows: Sequence[Row], visited: set[str]) -> Plan[set[str]]:
+def _message_keys(versions: Sequence[int]) -> Plan[set[str]]:
     """Return the messages named by versions, by those they were made from, and so on."""
-    if not rows:
-        return set()
-    line: list[int] = []
-    for part in chunks([row["id"] for row in rows]):
-        reached = yield Sql("ancestors", {"ids": part})
-        line += [row["id"] for row in reached]
     keys: set[str] = set()
-    memories: set[str] = set()
-    for part in chunks(line):
-        origins = yield Sql("origins_of", {"ids": part})
-        keys |= {row["ref"] for row in origins if row["sort"] == "message"}
-        memories |= {row["ref"] for row in origins if row["sort"] == "memory"}
-    for key in sorted(memories - visited):
-        visited.add(key)
-        older = yield Sql("history", {"space": rows[0]["space"], "key": key})
-        keys |= yield from _message_keys(older[-1:], visited)
+    seen: set[int] = set()
+    fresh = set(versions)
+    while fresh:
+        line: set[int] = set()
+        for part in chunks(sorted(fresh)):
+            rows = yield Sql("ancestors", {"ids": part})
+            line |= {row["id"] for row in rows}
+        seen |= line
+        fresh = set()
+        for part in chunks(sorted(line)):
+            origins = yield Sql("origins_of", {"ids": part})
+            keys |= {row["ref"] for row in origins if row["sort"] == "message"}
+            rows = yield Sql("made_of", {"ids": part})
+            fresh |= {row["id"] for row in rows}
+        fresh -= seen
     return keys
 
 
@@ -140,7 +141,7 @@ def derived_from(op: DerivedFrom) -> Plan[list[Version]]:
     """Return every version that comes from a source."""
     spaces = list((yield from spaces_below(op.namespace)))
     ids = yield from from_source(op.source, spaces)
-    found = yield from with_descendants(ids, spaces)
+    found = yield from with_descendants(ids)
     rows: list[Row] = []
     for part in chunks(sorted(found)):
         rows += yield Sql("versions_by_id", {"ids": part})
@@ -149,13 +150,13 @@ def derived_from(op: DerivedFrom) -> Plan[list[Version]]:
 
 def from_source(source: Source, spaces: Sequence[int]) -> Plan[list[int]]:
     """Return the versions that name a source, or a message of that thread."""
-    named = [source]
+    named = [(source.sort, source.ref, list(spaces))]
     if source.sort == "thread":
         messages = yield Sql("messages_from_thread", {"spaces": list(spaces), "thread": source.ref})
-        named += [Source("message", row["key"]) for row in messages]
+        named += [("message", row["key"], [row["space"]]) for row in messages]
     found: dict[int, None] = {}
-    for one in named:
-        where = {"sort": one.sort, "ref": one.ref, "spaces": list(spaces)}
+    for sort, ref, scope in named:
+        where = {"sort": sort, "ref": ref, "spaces": scope}
         rows = yield Sql("versions_from", where)
         found |= dict.fromkeys(row["id"] for row in rows)
     return list(found)
@@ -164,7 +165,7 @@ def from_source(source: Source, spaces: Sequence[int]) -> Plan[list[int]]:
 def pin(op: Pin) -> Plan[bool]:
     """Pin a memory, or unpin it."""
     space = yield from space_of(op.namespace)
-    where = {"space": space, "key": op.key, "pinned": int(op.pinned)}
+    where = {"space": space, "key": op.key, "pinned": int(op.pinned), "now": now_text()}
     rows = yield Sql("pin", where)
     return bool(rows)
 
@@ -176,7 +177,7 @@ def undone(op: Revert) -> Plan[list[Row]]:
     if op.key is None and op.revision is None and op.source is None:
         raise InputError("Give revert a key, a revision or a source; it would undo everything.")
     spaces = yield from spaces_below(op.namespace)
-    scope = [id for id, path in spaces.items() if op.key is None or labels(path) == op.namespace]
+    scope = [id for id, path in spaces.items() if op.key is None or path == joined(op.namespace)]
     if op.revision is None and op.source is None:
         rows = yield Sql("history", {"space": scope[0] if scope else None, "key": op.key})
         return list(rows[-1:])

@@ -43,6 +43,8 @@ def revert(op: Revert, indexing: Indexing) -> Plan[Undoing]:
             found.refused.append(Change("rejected", key, kind, content, None, reason=reason))
         if _as_now(value, now):
             continue
+        kept = _base(value, versions, line) or last
+        links = yield Sql("superseded_by_versions", {"ids": [kept["id"]]})
         items = yield Sql("items_at", {"space": space, "keys": [key]})
         documents = yield Sql("document", {"id": items[0]["id"] if items else None})
         fields = read_fields(documents[0]["fields"]) if documents else None
@@ -56,7 +58,8 @@ def revert(op: Revert, indexing: Indexing) -> Plan[Undoing]:
                 ttl=items[0]["ttl"] if items else None,
                 expect=last["revision"] if items else 0,
                 provenance=Provenance(who="person"),
-                **_kept(_base(value, versions, line) or last),
+                supersedes=tuple(row["key"] for row in links) if value is not None else (),
+                **_kept(kept),
             )
         )
     return found

@@ -13,7 +13,7 @@ T = TypeVar("T")
 CHUNK = 500
 """How many keys or ids go into one statement."""
 
-_HIGHEST = "\U0010ffff"
+_HIGHEST = "\U0010ffff" * 64  # a label may begin with it, but hardly so often
 
 
 def joined(namespace: Sequence[str]) -> str:

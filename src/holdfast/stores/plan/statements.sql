@@ -76,7 +76,8 @@ WHERE i.expires_at IS NOT NULL AND i.expires_at <= :now
 ORDER BY i.id LIMIT :limit
 
 -- name: pin
-UPDATE items SET pinned = :pinned WHERE space = :space AND key = :key RETURNING id
+UPDATE items SET pinned = :pinned
+WHERE space = :space AND key = :key AND (expires_at IS NULL OR expires_at > :now) RETURNING id
 
 -- name: recall
 UPDATE items SET recalls = recalls + :times, recalled_at = :now
@@ -171,6 +172,10 @@ WHERE v.space IN INTS(:spaces) AND (:any_key = 1 OR v.key = :key) AND v.value IS
       SELECT max(w.revision) FROM versions w
       WHERE w.space = v.space AND w.key = v.key AND w.recorded_at <= :time
   )
+  AND NOT EXISTS (
+      SELECT 1 FROM items i
+      WHERE i.space = v.space AND i.key = v.key AND i.expires_at <= :now
+  )
 ORDER BY s.path, v.key
 
 -- name: origins_of
@@ -182,7 +187,9 @@ SELECT version, key FROM supersessions WHERE version IN INTS(:ids) ORDER BY vers
 -- name: superseding
 SELECT x.key AS old, i.key AS new
 FROM supersessions x JOIN items i ON i.version = x.version
-WHERE x.space = :space AND x.key IN TEXTS(:keys) ORDER BY x.key, i.key
+WHERE x.space = :space AND x.key IN TEXTS(:keys)
+  AND (i.expires_at IS NULL OR i.expires_at > :now)
+ORDER BY x.key, i.key
 
 -- name: records
 SELECT i.*, v.revision FROM items i JOIN versions v ON v.id = i.version
@@ -195,6 +202,24 @@ SELECT v.id FROM versions v WHERE v.revision = :revision AND v.space IN INTS(:sp
 -- name: versions_from
 SELECT o.version AS id FROM origins o JOIN versions v ON v.id = o.version
 WHERE o.sort = :sort AND o.ref = :ref AND v.space IN INTS(:spaces)
+
+-- name: made_of
+SELECT w.id FROM origins o JOIN versions v ON v.id = o.version
+JOIN versions w ON w.space = v.space AND w.key = o.ref
+WHERE o.sort = 'memory' AND o.version IN INTS(:ids)
+  AND w.revision = (
+      SELECT max(x.revision) FROM versions x
+      WHERE x.space = v.space AND x.key = o.ref AND x.revision <= v.revision
+  )
+
+-- name: made_from
+SELECT v.id FROM versions w JOIN origins o ON o.sort = 'memory' AND o.ref = w.key
+JOIN versions v ON v.id = o.version AND v.space = w.space
+WHERE w.id IN INTS(:ids)
+  AND w.revision = (
+      SELECT max(x.revision) FROM versions x
+      WHERE x.space = v.space AND x.key = o.ref AND x.revision <= v.revision
+  )
 
 -- name: descendants
 WITH RECURSIVE line (id) AS (
@@ -279,6 +304,9 @@ SELECT id, last FROM threads WHERE space = :space AND name = :name
 -- name: threads
 SELECT name, last FROM threads WHERE space = :space ORDER BY name
 
+-- name: threads_named
+SELECT id FROM threads WHERE space IN INTS(:spaces) AND name = :thread
+
 -- name: threads_in
 SELECT id FROM threads WHERE space IN INTS(:spaces)
 
@@ -288,10 +316,6 @@ UPDATE threads SET last = last + :count WHERE id = :thread RETURNING last
 -- name: thread_end
 SELECT key, said FROM messages WHERE thread = :thread AND role <> 'system'
 ORDER BY seq DESC LIMIT :limit
-
--- name: said_often
-SELECT said, count(*) AS times FROM messages
-WHERE thread = :thread AND role <> 'system' AND said IN TEXTS(:said) GROUP BY said
 
 -- name: messages_at
 SELECT m.*, t.name, s.path FROM messages m JOIN threads t ON t.id = m.thread

@@ -1,5 +1,6 @@
 -- Format 2: versions, sources and the journal stand beside the items.
--- said(), message_key() and sealed() are functions of Python, there while a file is migrated.
+-- message_of(), message_key(), indexed_of() and sealed() are functions of Python, there while a
+-- file is brought up to date.
 
 ALTER TABLE items RENAME TO old_items;
 DROP INDEX items_newest;
@@ -81,10 +82,12 @@ CREATE TABLE origins (
 
 CREATE INDEX origins_source ON origins (sort, ref);
 
+-- The columns of the key come first, since SQLite up to 3.40 examines others wrongly
+-- (`integrity_check` finds NULL where there is none).
 CREATE TABLE supersessions (
     version INTEGER NOT NULL REFERENCES versions,
-    space INTEGER NOT NULL,
     key TEXT NOT NULL,
+    space INTEGER NOT NULL,
     PRIMARY KEY (version, key)
 ) WITHOUT ROWID;
 
@@ -158,63 +161,64 @@ INSERT INTO spaces (id, path, generation)
 SELECT min(id), namespace, 0 FROM old_items GROUP BY namespace;
 
 CREATE TEMPORARY TABLE moved AS
-SELECT id, json_extract(value, '$.kind') = 'Message'
-       AND json_type(value, '$.content.role') = 'text'
-       AND json_type(value, '$.content.text') = 'text'
-       AND json_type(value, '$.content.thread') = 'text'
-       AND json_type(value, '$.content.seq') = 'integer' AS spoken
-FROM old_items;
+SELECT o.id, s.id AS space, o.length = 0 AS hidden, lower(hex(randomblob(16))) AS salt,
+       message_of(o.value) AS message, indexed_of(o.value) AS indexed
+FROM old_items o JOIN spaces s ON s.path = o.namespace;
 
-INSERT INTO documents (id, space, sort, generation, length)
-SELECT o.id, s.id, iif(m.spoken, 'message', 'memory'), 0, o.length
-FROM old_items o JOIN moved m ON m.id = o.id JOIN spaces s ON s.path = o.namespace;
+UPDATE moved SET hidden = message IS NULL AND hidden AND json_extract(indexed, '$[0]') <> '';
 
-INSERT INTO versions (id, space, key, revision, value, recorded_at, salt, digest)
-SELECT o.id, s.id, o.key, 0, o.value, o.updated_at, '', sealed('', o.value)
-FROM old_items o JOIN moved m ON m.id = o.id JOIN spaces s ON s.path = o.namespace
-WHERE m.spoken IS NOT 1;
-
-INSERT INTO items (id, space, key, version, created_at, updated_at)
-SELECT o.id, s.id, o.key, o.id, o.created_at, o.updated_at
-FROM old_items o JOIN moved m ON m.id = o.id JOIN spaces s ON s.path = o.namespace
-WHERE m.spoken IS NOT 1;
-
-INSERT INTO threads (id, space, name, last)
-SELECT min(o.id), s.id, json_extract(o.value, '$.content.thread') AS name,
-       max(json_extract(o.value, '$.content.seq'))
-FROM old_items o JOIN moved m ON m.id = o.id JOIN spaces s ON s.path = o.namespace
-WHERE m.spoken IS 1
-GROUP BY s.id, name;
-
-CREATE TEMPORARY TABLE spoken AS
-SELECT o.id, s.id AS space, t.id AS thread, t.name,
-       said(o.value) AS said, o.value, o.created_at,
-       row_number() OVER (
-           PARTITION BY t.id ORDER BY json_extract(o.value, '$.content.seq'), o.id
-       ) AS seq,
-       row_number() OVER (
-           PARTITION BY t.id, said(o.value) ORDER BY json_extract(o.value, '$.content.seq'), o.id
-       ) AS occurrence
-FROM old_items o JOIN moved m ON m.id = o.id
-JOIN spaces s ON s.path = o.namespace
-JOIN threads t ON t.space = s.id AND t.name = json_extract(o.value, '$.content.thread')
-WHERE m.spoken IS 1;
-
-INSERT INTO messages
-    (id, space, thread, seq, key, said, role, text, speaker, time, own_id, calls, recorded_at)
-SELECT id, space, thread, seq, message_key(name, value, said, occurrence), said,
-       json_extract(value, '$.content.role'), json_extract(value, '$.content.text'),
-       json_extract(value, '$.content.speaker'), json_extract(value, '$.content.time'),
-       json_extract(value, '$.content.id'), message_calls(value), created_at
-FROM spoken;
-
-UPDATE threads SET last = (SELECT max(seq) FROM messages WHERE messages.thread = threads.id);
+INSERT INTO documents (id, space, sort, generation, length, fields)
+SELECT id, space, iif(message IS NULL, 'memory', 'message'), 0,
+       iif(hidden, 0, max(json_extract(indexed, '$[1]'), message IS NOT NULL)),
+       iif(hidden, 'false', NULL)
+FROM moved;
 
 INSERT INTO words (rowid, space, tokens)
-SELECT o.id, iif(m.spoken, 'j', 'm') || s.id, words_of(o.value)
-FROM old_items o JOIN moved m ON m.id = o.id JOIN spaces s ON s.path = o.namespace
-WHERE o.length > 0;
+SELECT id, iif(message IS NULL, 'm', 'j') || space, json_extract(indexed, '$[0]')
+FROM moved WHERE NOT hidden AND json_extract(indexed, '$[0]') <> '';
+
+-- Revision 1, since 0 stands for a memory that is not there.
+INSERT INTO versions (id, space, key, revision, value, recorded_at, salt, digest)
+SELECT o.id, m.space, o.key, 1, o.value, o.updated_at, m.salt, sealed(m.salt, o.value)
+FROM old_items o JOIN moved m ON m.id = o.id WHERE m.message IS NULL;
+
+INSERT INTO items (id, space, key, version, created_at, updated_at)
+SELECT o.id, m.space, o.key, o.id, o.created_at, o.updated_at
+FROM old_items o JOIN moved m ON m.id = o.id WHERE m.message IS NULL;
+
+INSERT INTO threads (id, space, name)
+SELECT min(id), space, json_extract(message, '$.thread') AS name
+FROM moved WHERE message IS NOT NULL GROUP BY space, name;
+
+CREATE TEMPORARY TABLE spoken AS
+SELECT m.id, m.space, m.message, t.id AS thread, t.name,
+       row_number() OVER (
+           PARTITION BY t.id ORDER BY json_extract(m.message, '$.seq'), m.id
+       ) AS seq,
+       row_number() OVER (
+           PARTITION BY t.id, json_extract(m.message, '$.said')
+           ORDER BY json_extract(m.message, '$.seq'), m.id
+       ) AS occurrence
+FROM moved m JOIN threads t
+ON t.space = m.space AND t.name = json_extract(m.message, '$.thread');
+
+CREATE TEMPORARY TABLE named AS
+SELECT id, message_key(name, message, occurrence) AS key FROM spoken;
+
+-- Where two would have one key, the second keeps its own.
+INSERT INTO messages
+    (id, space, thread, seq, key, said, role, text, speaker, time, own_id, calls, recorded_at)
+SELECT s.id, s.space, s.thread, s.seq,
+       iif(row_number() OVER (PARTITION BY s.space, n.key ORDER BY s.id) = 1, n.key, o.key),
+       json_extract(message, '$.said'), json_extract(message, '$.role'),
+       json_extract(message, '$.text'), json_extract(message, '$.speaker'),
+       json_extract(message, '$.time'), json_extract(message, '$.id'),
+       json_extract(message, '$.calls'), o.created_at
+FROM spoken s JOIN named n ON n.id = s.id JOIN old_items o ON o.id = s.id;
+
+UPDATE threads SET last = (SELECT max(seq) FROM messages WHERE messages.thread = threads.id);
 
 DROP TABLE old_items;
 DROP TABLE moved;
 DROP TABLE spoken;
+DROP TABLE named;

@@ -110,9 +110,8 @@ def _version(db: sqlite3.Connection) -> int:
 
 def is_busy(error: BaseException) -> bool:
     """Tell whether an error of SQLite says that somebody else writes."""
-    return isinstance(error, sqlite3.OperationalError) and (
-        error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    )
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _split(script: str) -> Iterator[str]:

@@ -111,6 +111,12 @@ def _nearest(
         if len(best) >= count or take >= used:
             break
         take = min(used, take * 2)  # several vectors of one document, or dead rows
+    ranked = sorted(best.items(), key=lambda one: (-one[1], -one[0]))[:count]
+    if take >= used:
+        return ranked
+    # Of those that are as near as the last, any may have been taken; every page must agree.
+    near = scores >= ranked[-1][1]
+    best = _best_of(zip(ids[near].tolist(), scores[near].tolist(), strict=True))
     return sorted(best.items(), key=lambda one: (-one[1], -one[0]))[:count]
 
 

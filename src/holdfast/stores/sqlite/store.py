@@ -5,9 +5,7 @@ from __future__ import annotations
 import array
 import contextlib
 import json
-import os
 import sqlite3
-import threading
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,17 +13,23 @@ from typing import Any
 
 from langgraph.store.base import TTLConfig
 
-from holdfast.errors import StoreBusy, StoreClosed, StoreError, StoreUnreadable
+from holdfast.errors import InputError, StoreBusy, StoreError, StoreUnreadable, cut
 from holdfast.flow import drive
 from holdfast.stores.base import SqlStore
 from holdfast.stores.plan.effects import Draw, Effect, Lock, Nearest, Sql, SqlMany, Transaction
 from holdfast.stores.plan.erasing import SCRUB
 from holdfast.stores.plan.indexing import Vector
-from holdfast.stores.sqlite.file import connect, is_busy, statements
+from holdfast.stores.sqlite.file import is_busy, statements
 from holdfast.stores.sqlite.matrices import MEGABYTE, Matrices
+from holdfast.stores.sqlite.pool import Pool
 
-READERS = 4
-"""How many connections are kept open for the next call."""
+_ADVICE = {
+    sqlite3.SQLITE_FULL: " Make room on its disk, and try again.",
+    sqlite3.SQLITE_IOERR: " See whether its disk has room and is sound, and try again.",
+    sqlite3.SQLITE_READONLY: " Let this user write to the file and to its folder.",
+    sqlite3.SQLITE_CANTOPEN: " Let this user write to the file and to its folder.",
+}
+"""What to do about errors of SQLite, by their codes."""
 
 
 class SqliteStore(SqlStore):
@@ -66,11 +70,12 @@ class SqliteStore(SqlStore):
         self.path = str(path)
         self.busy_timeout = busy_timeout
         self._matrices = Matrices(vector_cache_mb * MEGABYTE)
-        self._writing = threading.Lock()
-        self._pool = _Pool(self.path, busy_timeout)
-        with self._explained():
-            self._pool.start()
-        self._finish_erasure()
+        self._pool = Pool(self.path, busy_timeout)
+        try:
+            self._finish_erasure()
+        except BaseException:
+            self._pool.close()
+            raise
         if self.ttl_config:
             self.start_ttl_sweeper()
 
@@ -112,12 +117,13 @@ class SqliteStore(SqlStore):
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
         """Wait for the other writers of this process in a queue, not by polling the file."""
-        if not self._writing.acquire(timeout=self.busy_timeout):
+        writing = self._pool.writing
+        if not writing.acquire(timeout=self.busy_timeout):
             raise self._busy()
         try:
             yield
         finally:
-            self._writing.release()
+            writing.release()
 
     def _transact(self, transaction: Transaction, begin: str) -> Any:
         with self._pool.connection() as db:
@@ -167,6 +173,13 @@ class SqliteStore(SqlStore):
                     held = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except StoreBusy:
             held = 1
+        except StoreError as error:
+            if not isinstance(error.__cause__, sqlite3.OperationalError):
+                raise
+            return (
+                f"the file could not be written anew ({error.__cause__}), so that erased bytes are "
+                "still in it; the next forget, or the next opening of the store, finishes it"
+            )
         if not held:
             return None
         return (
@@ -179,6 +192,22 @@ class SqliteStore(SqlStore):
             waiting = db.execute(statements()["setting"], {"name": SCRUB}).fetchone()
         if waiting:
             self.scrub()
+
+    # Examination
+
+    def examine(self) -> list[str]:
+        """Let SQLite examine the file, and its index of words."""
+        found: list[str] = []
+        with self._explained(), self._turn(), self._pool.connection() as db:
+            for check in ("PRAGMA integrity_check", statements()["check_words"]):
+                try:
+                    rows = db.execute(check).fetchall()
+                except sqlite3.DatabaseError as error:
+                    if is_busy(error):
+                        raise
+                    rows = [(f"{check.split('(')[0].strip()}: {error}",)]
+                found += [str(row[0]) for row in rows if row[0] != "ok"]
+        return found
 
     # Errors
 
@@ -193,66 +222,24 @@ class SqliteStore(SqlStore):
         """Turn errors of SQLite into errors that say what to do."""
         try:
             yield
-        except sqlite3.OperationalError as error:
-            if is_busy(error):
-                raise self._busy() from error
-            raise StoreError(f"{self.path!r}: {error}; nothing was written.") from error
-        except sqlite3.DatabaseError as error:
-            raise StoreUnreadable(
-                f"{self.path!r} cannot be read as a holdfast store: {error}. The file was left as "
-                "it is; restore it from a backup, or name another file."
-            ) from error
+        except InputError:
+            raise
+        except (sqlite3.Error, ValueError) as error:
+            # A ValueError comes from what was read: it is no text, JSON or time any more.
+            raise self._told(error) from error
 
-
-class _Pool:
-    """Connections to one file, each used by one thread at a time."""
-
-    def __init__(self, path: str, busy_timeout: float) -> None:
-        self._path = path
-        self._timeout = busy_timeout
-        self._lock = threading.Lock()
-        self._process = os.getpid()
-        self._free: list[sqlite3.Connection] = []
-        self._closed = False
-        self._alone = threading.RLock() if path == ":memory:" else None
-
-    def start(self) -> None:
-        self._free.append(connect(self._path, self._timeout))
-
-    @contextlib.contextmanager
-    def connection(self) -> Iterator[sqlite3.Connection]:
-        with self._alone or contextlib.nullcontext():
-            db = self._take()
-            try:
-                yield db
-            finally:
-                self._give(db)
-
-    def _take(self) -> sqlite3.Connection:
-        with self._lock:
-            if self._process != os.getpid():
-                # A forked child must not use its parent's connections, nor close them.
-                self._process, self._free = os.getpid(), []
-            if self._closed:
-                raise StoreClosed(f"The store {self._path!r} was closed; open it again to use it.")
-            if self._free:
-                return self._free.pop()
-        return connect(self._path, self._timeout)
-
-    def _give(self, db: sqlite3.Connection) -> None:
-        with self._lock:
-            if not self._closed and len(self._free) < READERS:
-                self._free.append(db)
-                return
-        db.close()
-
-    def close(self) -> None:
-        with self._lock:
-            free, self._free = self._free, []
-            self._closed = True
-        if self._process == os.getpid():
-            for db in free:
-                db.close()
+    def _told(self, error: Exception) -> StoreError:
+        if is_busy(error):
+            return self._busy()
+        # Errors that Python's own module raises carry no code: they are about damaged texts.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_CORRUPT:
+            advice = _ADVICE.get(code, "")
+            return StoreError(f"{self.path!r}: {error}; nothing was written.{advice}")
+        return StoreUnreadable(
+            f"{self.path!r} cannot be read as a holdfast store: {cut(str(error), 120)}. The file "
+            "was left as it is; restore it from a backup, or name another file."
+        )
 
 
 def _bound(params: Mapping[str, Any]) -> Mapping[str, Any]:

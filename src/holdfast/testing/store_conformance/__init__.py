@@ -26,13 +26,17 @@ import pytest
 _PARTS = (
     "batches",
     "concurrency",
+    "erasing",
     "filters",
     "items",
+    "journals",
+    "ledgers",
     "namespaces",
     "searching",
     "suite",
     "ttl",
     "vectors",
+    "versions",
     "words",
 )
 # Before the parts are imported, so that a failing assert shows its values.

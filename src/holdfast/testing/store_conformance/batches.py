@@ -101,10 +101,7 @@ class Batches(Suite):
     def test_a_failing_embedder_leaves_nothing_half_committed(self, make_store: MakeStore) -> None:
         """A failing embedder leaves nothing half committed."""
         embedder = WordVectors()
-        try:
-            store = make_store(index={"dims": embedder.dims, "embed": embedder})
-        except NotImplementedError as error:
-            self.lacks("vectors", f"no vectors: {error}")
+        store = self.with_index(make_store, embedder)
         store.put(NS, "there", {"n": 1})
         store.put(NS, "deleted", {"n": 1})
         embedder.failure = ConnectionError("the embedder cannot be reached")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -15,8 +14,8 @@ from langgraph.store.base import BaseStore, GetOp, PutOp, SearchOp
 from holdfast.testing.store_conformance.suite import NS, Suite, held, keys
 
 THREADS = 8
-LONGEST_GAP = 0.1
-"""Seconds for which a loop may stand still; a busy machine may need as long."""
+SLOWEST_BEAT = 0.05
+"""Seconds between two beats of a free loop, on the average, also on a busy machine."""
 
 
 class Concurrency(Suite):
@@ -112,8 +111,8 @@ class Concurrency(Suite):
             await store.abatch(ops)
             await store.abatch([SearchOp(NS, filter={"n": {"$gte": 0}}, limit=5_000)])
 
-        took, gap = self.run(_longest_gap(scenario))
-        assert gap < max(LONGEST_GAP, took / 2)
+        took, beats = self.run(_heartbeats(scenario))
+        assert beats >= took / SLOWEST_BEAT - 1
 
     def test_sync_methods_work_inside_a_loop(self, store: BaseStore) -> None:
         """Sync methods work inside a running loop, too."""
@@ -138,22 +137,20 @@ class Concurrency(Suite):
             assert held(threads.submit(in_another_loop).result(timeout=30)) == {"n": 1}
 
 
-async def _longest_gap(work: Callable[[], Coroutine[Any, Any, None]]) -> tuple[float, float]:
-    """Run work beside a heartbeat; return how long it took and the longest pause of the beat."""
-    beats: list[float] = []
+async def _heartbeats(work: Callable[[], Coroutine[Any, Any, None]]) -> tuple[float, int]:
+    """Run work beside a heartbeat; return how long it took, and how often the heart beat."""
+    beats = 0
 
     async def beat() -> None:
+        nonlocal beats
         while True:
-            beats.append(time.perf_counter())
             await asyncio.sleep(0.002)
+            beats += 1
 
     beating = asyncio.create_task(beat())
-    await asyncio.sleep(0)
     start = time.perf_counter()
     try:
         await work()
     finally:
-        end = time.perf_counter()
         beating.cancel()
-    times = [start, *(at for at in beats if at > start), end]
-    return end - start, max(b - a for a, b in itertools.pairwise(times))
+    return time.perf_counter() - start, beats

@@ -10,6 +10,7 @@ import pytest
 from langgraph.store.base import BaseStore, Item
 
 from holdfast.errors import ConfigurationError
+from holdfast.testing.store_conformance.embedder import WordVectors
 
 T = TypeVar("T")
 
@@ -64,6 +65,25 @@ class Suite:
     def store(self, make_store: MakeStore) -> BaseStore:
         """A new, empty store without an index."""
         return make_store()
+
+    def with_index(
+        self, make_store: MakeStore, embedder: WordVectors, **settings: Any
+    ) -> BaseStore:
+        """Open a store with an index; skip where it takes none."""
+        try:
+            return make_store(index={"dims": embedder.dims, "embed": embedder, **settings})
+        except NotImplementedError as error:
+            self.lacks("vectors", f"no vectors: {error}")
+
+    def with_ttl(self, make_store: MakeStore, **config: Any) -> BaseStore:
+        """Open a store with a TTL configuration; skip where it takes none."""
+        try:
+            store = make_store(ttl=config)
+        except NotImplementedError as error:
+            self.lacks("ttl", f"no TTL: {error}")
+        if not store.supports_ttl:
+            self.lacks("ttl", "no TTL: supports_ttl is False")
+        return store
 
     def run(self, awaited: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end; to be overridden for stores that belong to one event loop."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from langgraph.store.base import BaseStore
@@ -26,22 +26,21 @@ class Ttl(Suite):
 
     @pytest.fixture
     def open_ttl(self, make_store: MakeStore) -> OpenTtl:
-        """A function that opens a store with a TTL configuration."""
+        """A function that opens a store with a TTL configuration.
 
-        def opened(**config: Any) -> BaseStore:
-            try:
-                store = make_store(ttl=config)
-            except NotImplementedError as error:
-                self.lacks("ttl", f"no TTL: {error}")
-            if not store.supports_ttl:
-                self.lacks("ttl", "no TTL: supports_ttl is False")
-            return store
+        It omits what has expired: each test is about one thing, the first about the default.
+        """
+        return functools.partial(self.with_ttl, make_store, omit_expired=True)
 
-        return opened
-
-    def test_expired_items_are_not_returned(self, open_ttl: OpenTtl) -> None:
+    def test_expired_items_are_not_returned(self, make_store: MakeStore) -> None:
         """An expired item is not returned, also before the sweep."""
-        store = open_ttl()
+        self._expires(self.with_ttl(make_store))
+
+    def test_expired_items_are_omitted_on_request(self, make_store: MakeStore) -> None:
+        """The same, with `omit_expired`."""
+        self._expires(self.with_ttl(make_store, omit_expired=True))
+
+    def _expires(self, store: BaseStore) -> None:
         store.put(NS, "k", {"text": "ferry"}, ttl=SHORT)
         assert held(store.get(NS, "k", refresh_ttl=False)) == {"text": "ferry"}
         time.sleep(OVER)
@@ -50,14 +49,6 @@ class Ttl(Suite):
         assert store.search(NS, query="ferry") == []
         assert store.search(NS, filter={"text": "ferry"}) == []
         assert store.list_namespaces() == []
-
-    def test_expired_items_are_omitted_on_request(self, open_ttl: OpenTtl) -> None:
-        """With `omit_expired`, an expired item is not returned."""
-        store = open_ttl(omit_expired=True)
-        store.put(NS, "k", {"text": "ferry"}, ttl=SHORT)
-        time.sleep(OVER)
-        assert store.get(NS, "k") is None
-        assert store.search(NS) == []
 
     def test_expired_items_make_room(self, open_ttl: OpenTtl) -> None:
         """Expired items take no place on a page."""

@@ -1,0 +1,122 @@
+"""What a ledger is asked, checked before anything is read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from typing import Any
+
+from holdfast.errors import InputError, shown
+from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
+from holdfast.ledger import AsOf, LedgerOp, SearchJournal
+from holdfast.memory import Message
+
+_TEXTS = ("key", "reader", "beginning")
+_NUMBERS = ("revision", "after", "limit", "offset", "before", "a", "b")
+_PARTS = {
+    "writes": Write,
+    "journal": Said,
+    "cursors": Cursor,
+    "recalled": str,
+    "jobs": Job,
+    "finished": str,
+}
+
+
+def check_op(op: LedgerOp[Any]) -> None:
+    """Raise InputError where an operation names something in no form that a store knows."""
+    for field in fields(op):  # type: ignore[arg-type]
+        given = getattr(op, field.name)
+        if given is None and field.default is not MISSING:
+            continue
+        if field.name in _TEXTS:
+            _check_text(given, field.name)
+        elif field.name == "keys":
+            _check_texts(given, "keys")
+        elif field.name in _NUMBERS:
+            _check_number(given, field.name)
+        elif field.name == "thread" and not isinstance(given, str):
+            raise InputError(f"A thread's name must be a text, got {shown(given)}.")
+        elif field.name == "source" and not isinstance(given, Source):
+            raise InputError(f"A source is a Source('thread', 'monday'), got {shown(given)}.")
+    if isinstance(op, AsOf) and not op.time:
+        raise InputError("time must be a datetime or an ISO 8601 text, got None.")
+    if isinstance(op, SearchJournal) and not isinstance(op.query, str):
+        raise InputError(f"query must be a text, got {shown(op.query)}.")
+
+
+def check_changes(changes: ChangeSet) -> None:
+    """Raise InputError where a part of a change set is not of its form."""
+    for name, kind in _PARTS.items():
+        given = getattr(changes, name)
+        if not isinstance(given, tuple | list) or not all(isinstance(one, kind) for one in given):
+            raise InputError(
+                f"{name} of a change set must be a tuple of {kind.__name__}, got {shown(given)}."
+            )
+    for said in changes.journal:
+        _check_said(said)
+    for cursor in changes.cursors:
+        _check_cursor(cursor)
+    for write in changes.writes:
+        _check_write(write)
+    _check_provenance(changes.provenance)
+    _check_texts(changes.recalled, "recalled")
+    _check_texts(changes.finished, "finished")
+
+
+def _check_said(said: Said) -> None:
+    spoken = isinstance(said.messages, tuple | list)
+    if not spoken or not all(isinstance(message, Message) for message in said.messages):
+        raise InputError(f"messages must be a tuple of Message, got {shown(said.messages)}.")
+    if said.thread is not None and not isinstance(said.thread, str):
+        raise InputError(f"A thread's name must be a text, got {shown(said.thread)}.")
+
+
+def _check_cursor(cursor: Cursor) -> None:
+    if not isinstance(cursor.thread, str) or not cursor.thread:
+        raise InputError(f"A cursor needs the name of a thread, got {cursor!r}.")
+    _check_number(cursor.seq, "seq of a cursor")
+    _check_text(cursor.reader, "reader of a cursor")
+
+
+def _check_write(write: Write) -> None:
+    _check_texts(write.supersedes, f"supersedes of {write.key!r}")
+    if write.expect is not None:
+        _check_number(write.expect, f"expect of {write.key!r}")
+    if write.provenance is not None:
+        _check_provenance(write.provenance)
+
+
+def _check_provenance(named: Provenance) -> None:
+    if not isinstance(named, Provenance):
+        raise InputError(f"provenance must be a Provenance, got {shown(named)}.")
+    for what in ("who", "model", "prompt"):
+        if getattr(named, what) is not None:
+            _check_text(getattr(named, what), f"{what} of a provenance")
+    for what in ("messages", "documents", "memories"):
+        if not isinstance(getattr(named, what), tuple | list):
+            raise InputError(
+                f"{what} of a provenance must be a tuple, got {shown(getattr(named, what))}."
+            )
+
+
+def _check_texts(given: Sequence[Any], what: str) -> None:
+    if not isinstance(given, tuple | list):
+        raise InputError(f"{what} must be a tuple of texts, got {shown(given)}.")
+    for one in given:
+        _check_text(one, what)
+
+
+def _check_text(given: Any, what: str) -> None:
+    """Refuse what no key can be: no text, half of a surrogate pair, a zero byte."""
+    try:
+        known = isinstance(given, str) and "\x00" not in given and given.encode() is not None
+    except UnicodeEncodeError:
+        known = False
+    if not known:
+        raise InputError(f"{what} must be a text that can be encoded, got {shown(given)}.")
+
+
+def _check_number(given: Any, what: str) -> None:
+    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+        raise InputError(f"{what} must be a whole number from 0 on, got {shown(given)}.")
