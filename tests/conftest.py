@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["postgres"]
+
 HERE = Path(__file__).parent
 GUARD = str(HERE / "guard")
 
@@ -14,8 +16,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     part for part in (GUARD, os.environ.get("PYTHONPATH")) if part
 )
 os.environ["LANGSMITH_TRACING"] = "false"
+OURS = "HOLDFAST_TEST_"  # what the tests themselves are told
 for name in list(os.environ):
-    if name.startswith(("HOLDFAST_", "OPENAI_", "ANTHROPIC_", "LANGCHAIN_")):
+    settings = name.startswith(("HOLDFAST_", "OPENAI_", "ANTHROPIC_", "LANGCHAIN_"))
+    if settings and not name.startswith(OURS):
         del os.environ[name]
 
 if not hasattr(sys.modules.get("sitecustomize"), "NetworkRefused"):

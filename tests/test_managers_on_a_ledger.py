@@ -25,7 +25,7 @@ THREAD = {"configurable": {"thread_id": "monday"}}
 @pytest.fixture(params=["sqlite", "postgres"])
 def ledger(request, tmp_path):
     if request.param == "postgres":
-        yield request.getfixturevalue("postgres_store")
+        yield request.getfixturevalue("open_postgres")()
         return
     with open_store(tmp_path / "memory.db") as opened:
         yield opened

@@ -24,7 +24,7 @@ def document_rows(
 ) -> dict[str, Any]:
     """Return the rows by which a memory or message is found: document, words and vectors."""
     words = tokens(" ".join(texts))
-    length = max(len(words), bool(texts))  # a text without a word is indexed nevertheless
+    length = max(len(words), int(bool(texts)))  # a text without a word is indexed nevertheless
     return {
         "document": {
             "id": id,

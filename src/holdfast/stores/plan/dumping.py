@@ -132,7 +132,7 @@ def _memories(space: Space, told: list[str], take: Take, count: Count) -> Plan[i
             take({**memory, "versions": versions[key], "item": state.get(key)})
         number += len(page)
         count.add(len(page))
-        page = yield from next_keys(space, page[-1])
+        page = (yield from next_keys(space, page[-1])) if len(page) == PAGE else []
     return number
 
 
@@ -203,7 +203,8 @@ def _threads(space: Space, told: list[str], take: Take, count: Count) -> Plan[in
             record = {"record": "thread", "namespace": told, "thread": thread["name"]}
             take({**record, "last": thread["last"], "cursors": cursors.get(thread["id"], {})})
             number += 1 + (yield from _messages(thread, told, take, count))
-        page = yield from next_threads(space, page[-1]["name"])
+        last = page[-1]["name"]
+        page = (yield from next_threads(space, last)) if len(page) == PAGE else []
     return number
 
 
@@ -212,13 +213,14 @@ def _messages(thread: Row, told: list[str], take: Take, count: Count) -> Plan[in
     while True:
         where = {"thread": thread["id"], "after": after, "limit": PAGE}
         rows = yield Sql("next_messages", where)
-        if not rows:
-            return number
         vectors = yield from _vectors([row["id"] for row in rows])
         for row in rows:
             take(_message(row, thread["name"], told, vectors.get(row["id"], [])))
-        number, after = number + len(rows), rows[-1]["seq"]
+        number += len(rows)
         count.add(len(rows))
+        if len(rows) < PAGE:
+            return number
+        after = rows[-1]["seq"]
 
 
 def _message(row: Row, thread: str, told: list[str], vectors: list[str]) -> dict[str, Any]:
@@ -254,12 +256,13 @@ def _erased(take: Take) -> Plan[int]:
     number, after = 0, -1
     while True:
         rows = yield Sql("next_erased", {"after": after, "limit": PAGE})
-        if not rows:
-            return number
         for row in rows:
             told = {"digest": row["digest"], "erased_at": row["erased_at"]}
             take({"record": "erased", **told})
-        number, after = number + len(rows), rows[-1]["version"]
+        number += len(rows)
+        if len(rows) < PAGE:
+            return number
+        after = rows[-1]["version"]
 
 
 def _said(fields: dict[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,11 @@ def _targets(op: Forget, scope: Sequence[int]) -> Plan[_Targets]:
     if op.key is not None:
         messages = yield Sql("messages_at", {"space": scope[0], "keys": [op.key]})
         rows = yield Sql("versions_at", {"space": scope[0], "key": op.key})
-        derived = yield from _from_source(Source("memory", op.key), scope)
+        # A source has a name; a key may be empty, since LangGraph refuses none.
+        named = [Source("memory", op.key)] if op.key else []
+        derived: set[int] = set()
+        for source in named:
+            derived |= yield from _from_source(source, scope)
         return _Targets({row["id"] for row in rows} | derived, list(messages))
     if op.source is not None:
         messages = []

@@ -28,14 +28,17 @@ from holdfast.stores.plan.writing import sealed
 
 _STRAYS = {
     "stray_namespaces": ("namespace", "it stands in namespace {}, which does not exist"),
-    "stray_items": ("current", "there is a memory without any version, not even its own ({})"),
+    "stray_items": ("current", "it stands at version {}, but has no version"),
     "stray_documents": ("document", "document {} is of no memory and no message"),
     "stray_messages": ("message", "it is of thread {}, which does not exist in its namespace"),
     "stray_words": ("words", "there are words of document {}, which has none"),
     "stray_vectors": ("vectors", "there are vectors of document {} that it does not claim"),
     "stray_origins": ("source", "a version that does not exist has the source {!r}"),
     "stray_sources": ("source", "it names message {!r}, which is not in the journal"),
-    "stray_supersessions": ("supersession", "it stands for {!r}, but one of both does not exist"),
+    "stray_supersessions": (
+        "supersession",
+        "it supersedes {!r}, and one of the two does not exist",
+    ),
     "stray_cursors": ("cursor", "reader {!r} stands in a thread that does not exist"),
     "cursors_ahead": ("cursor", "reader {!r} is further than the thread's last message"),
     "threads_behind": ("thread", "it has a message {}, a higher number than it has given out"),
@@ -80,12 +83,22 @@ def _memories(space: Space, indexing: Indexing, count: Count) -> Plan[list[Findi
             place, last = _Place(space, key), versions[key][-1]
             found += _versions(place, versions[key])
             found += _current(place, last, by_key.get(key))
-            if key in by_key and last["value"] is not None:
-                value = read_value(last["value"]) or {}
+            value = _value(last["value"])
+            if value is None and last["value"] is not None:
+                found.append(place.finding("current", "its value cannot be read as JSON"))
+            elif value is not None and key in by_key:
                 found += index.of_memory(place, by_key[key], value, indexing)
         count.add(len(page))
-        page = yield from next_keys(space, page[-1])
+        page = (yield from next_keys(space, page[-1])) if len(page) == PAGE else []
     return found
+
+
+def _value(text: Any) -> dict[str, Any] | None:
+    try:
+        value = read_value(text)
+    except (ValueError, TypeError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 class _Place(NamedTuple):
@@ -128,7 +141,8 @@ def _messages(space: Space, count: Count) -> Plan[list[Finding]]:
     while page:
         for thread in page:
             found += yield from _thread(space, thread, count)
-        page = yield from next_threads(space, page[-1]["name"])
+        last = page[-1]["name"]
+        page = (yield from next_threads(space, last)) if len(page) == PAGE else []
     return found
 
 
@@ -139,17 +153,21 @@ def _thread(space: Space, thread: Row, count: Count) -> Plan[list[Finding]]:
     while True:
         where = {"thread": thread["id"], "after": after, "limit": PAGE}
         rows = yield Sql("next_messages", where)
-        if not rows:
-            return found
         index = yield from _index([row["id"] for row in rows])
         for row in rows:
             place = _Place(space, row["key"])
-            message = entry_of({**row, **known}).message
+            try:
+                message = entry_of({**row, **known}).message
+            except (ValueError, TypeError) as error:
+                found.append(place.finding("message", f"it cannot be read: {error}"))
+                continue
             if said(message) != row["said"]:
                 found.append(place.finding("message", "its words are not those it is known by"))
             found += index.of_message(place, row, message_text(message))
-        after = rows[-1]["seq"]
         count.add(len(rows))
+        if len(rows) < PAGE:
+            return found
+        after = rows[-1]["seq"]
 
 
 # By what it is found

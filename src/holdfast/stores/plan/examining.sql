@@ -30,7 +30,7 @@ ORDER BY d.id
 SELECT s.path, m.key, m.thread AS detail FROM messages m JOIN spaces s ON s.id = m.space
 WHERE m.space IN INTS(:spaces)
   AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.id = m.thread AND t.space = m.space)
-ORDER BY m.id
+ORDER BY s.path, m.key
 
 -- name: stray_vectors
 SELECT DISTINCT s.path, NULL AS key, v.document AS detail
@@ -63,7 +63,7 @@ WHERE (:whole = 1 OR x.space IN INTS(:spaces))
       v.id IS NULL
       OR NOT EXISTS (SELECT 1 FROM versions o WHERE o.space = x.space AND o.key = x.key)
   )
-ORDER BY x.version, x.key
+ORDER BY s.path, v.key, v.revision, x.key
 
 -- name: stray_cursors
 SELECT NULL AS path, NULL AS key, c.reader AS detail FROM cursors c

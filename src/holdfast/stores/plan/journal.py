@@ -239,7 +239,7 @@ def neighbours(op: Neighbours) -> Plan[list[Entry]]:
 def search(op: SearchJournal) -> Plan[list[Entry]]:
     """Return messages by their words, best first."""
     spaces = yield from spaces_below(op.namespace)
-    if not spaces or not op.query.strip():
+    if not spaces or not op.query.strip() or op.limit < 1:
         return []
     asked = WordSearch(list(spaces), "message", op.query)
     ranked = yield from asked.top(op.offset + op.limit)

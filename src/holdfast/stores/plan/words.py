@@ -57,10 +57,8 @@ class WordSearch:
 
     def _begin(self) -> Plan[None]:
         (size,) = yield Sql("size", {"spaces": self._spaces, "sort": self._sort})
-        holding: dict[str, int] = {}
-        for token in self._asked:
-            (row,) = yield Sql(self._named("holding"), self._where([token]))
-            holding[token] = row["documents"]
+        rows = yield Sql(self._named("holding"), self._where(self._asked))
+        holding = {t: row["documents"] for t, row in zip(self._asked, rows, strict=True)}
         mean = float(size["length"]) / size["documents"] if size["documents"] else 0.0
         counts = Counts(size["documents"], mean, holding)
         self._bm25 = Bm25(self._asked, counts)
@@ -82,7 +80,8 @@ class WordSearch:
     def _where(self, tokens: Sequence[str]) -> dict[str, object]:
         """Return the parameters of a look-up, in the forms that the backends take."""
         marks = [space_token(self._sort, space) for space in self._spaces]
-        any_token = " OR ".join(map(_quoted, tokens))
+        each = [_quoted(token) for token in tokens]
+        any_token = " OR ".join(each)
         any_mark = " OR ".join(map(_quoted, marks))
         return {
             "spaces": self._spaces,
@@ -91,6 +90,8 @@ class WordSearch:
             "marks": marks,
             "match": f"tokens : ({any_token})",
             "match_in": f"space : ({any_mark}) AND tokens : ({any_token})",
+            "each": [f"tokens : {token}" for token in each],
+            "each_in": [f"space : ({any_mark}) AND tokens : {token}" for token in each],
         }
 
 

@@ -10,11 +10,15 @@ INSERT INTO words (rowid, space, tokens) VALUES (:id, :space, :tokens)
 DELETE FROM words WHERE rowid = :id
 
 -- name: holding
-SELECT count(*) AS documents FROM words WHERE words MATCH :match_in
+SELECT (SELECT count(*) FROM words WHERE words MATCH asked.value) AS documents
+FROM json_each(:each_in) AS asked ORDER BY asked.key
 
 -- name: holding_below
-SELECT count(*) AS documents FROM words JOIN documents d ON d.id = words.rowid
-WHERE words MATCH :match AND d.sort = :sort AND d.space IN INTS(:spaces)
+SELECT (
+    SELECT count(*) FROM words JOIN documents d ON d.id = words.rowid
+    WHERE words MATCH asked.value AND d.sort = :sort AND d.space IN INTS(:spaces)
+) AS documents
+FROM json_each(:each) AS asked ORDER BY asked.key
 
 -- name: matching
 SELECT rowid AS id, tokens FROM words WHERE words MATCH :match_in

@@ -222,8 +222,8 @@ class SqliteStore(SqlStore):
         """Turn errors of SQLite into errors that say what to do."""
         try:
             yield
-        except InputError:
-            raise
+        except (InputError, sqlite3.ProgrammingError):
+            raise  # what is asked is wrong, not the file
         except (sqlite3.Error, ValueError) as error:
             # A ValueError comes from what was read: it is no text, JSON or time any more.
             raise self._told(error) from error

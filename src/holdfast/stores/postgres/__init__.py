@@ -1,0 +1,1 @@
+"""The PostgreSQL store: its tables, its statements, and how a transaction runs."""

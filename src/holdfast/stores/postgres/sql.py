@@ -1,0 +1,48 @@
+"""The statements as psycopg takes them."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import NamedTuple
+
+from holdfast.stores.statements import load
+from holdfast.stores.statements import migrations as load_migrations
+
+PACKAGE = "holdfast.stores.postgres"
+
+_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
+_ANSWERS = re.compile(r"^(SELECT|WITH)\b|\bRETURNING\b")
+
+
+class Statement(NamedTuple):
+    """A statement.
+
+    Args:
+        text: With its parameters as `%(name)s`.
+        answers: Whether it gives rows.
+    """
+
+    text: str
+    answers: bool
+
+
+@functools.cache
+def statements() -> dict[str, Statement]:
+    """Return each statement by its name."""
+    return {name: _statement(text) for name, text in load(PACKAGE, _is_one_of).items()}
+
+
+@functools.cache
+def migrations() -> tuple[str, ...]:
+    """Return the numbered scripts that build the tables, oldest first."""
+    return load_migrations(PACKAGE)
+
+
+def _is_one_of(kind: str, name: str) -> str:
+    return f"= ANY(CAST({name} AS {'bigint' if kind == 'INTS' else 'text'}[]))"
+
+
+def _statement(text: str) -> Statement:
+    named = _PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))
+    return Statement(named, bool(_ANSWERS.search(text)))
