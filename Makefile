@@ -3,13 +3,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: demo test check bench docs format
+.PHONY: demo test test-faults check bench docs format
 
 demo: $(VENV)/.base
 	$(BIN)/python -m holdfast demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+# The long runs: many more kills, races and tenants than `make test` has time for.
+test-faults: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/faults tests/test_scope.py -v \
+		--sqlite-rounds 200 --postgres-rounds 50 --updates 500 --scope-calls 100000
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
