@@ -2,18 +2,21 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from holdfast import ChangeSet, Provenance, Write, open_store
 from holdfast import __version__ as version
-from holdfast import open_store
 from holdfast.cli import app
-from holdfast.cli.commands import default_store
 from holdfast.cli.demo import questions
+from holdfast.cli.shared import default_store
+from holdfast.testing import LocalProvider
 
 TALK = [
     {
@@ -84,10 +87,11 @@ def test_json_for_programs(run):
     assert [change["action"] for change in receipt["changes"]] == ["inserted", "inserted"]
     (found,) = json.loads(run("recall", "peanuts", "--json").stdout)
     assert found["text"] == TALK[0]["content"]
-    listed = json.loads(run("list", "--json").stdout)
-    assert {item["key"] for item in listed} == {c["key"] for c in receipt["changes"]}
+    listed = json.loads(run("list", "--messages", "--json").stdout)
+    assert {entry["key"] for entry in listed} == {c["key"] for c in receipt["changes"]}
+    assert listed[0]["message"]["text"] == "Noted."
     gone = json.loads(run("forget", listed[0]["key"], "--json").stdout)
-    assert gone == {"forgotten": [listed[0]["key"]]}
+    assert (gone["messages"], gone["complete"]) == (1, True)
 
 
 def test_users_are_apart(run):
@@ -98,15 +102,95 @@ def test_users_are_apart(run):
     assert "memories/nora@mail.example" in run("remember", file, user="nora@mail.example").stdout
 
 
-def test_list_and_forget(run):
+def test_list_shows_memories_or_messages(run):
     run("remember", write("t.json", TALK))
+    put("teatime", {"content": "likes tea"})
     listed = run("list").stdout
-    assert "allergic" in listed
-    assert "Message" in listed
-    key = json.loads(run("list", "--json").stdout)[0]["key"]
-    assert run("forget", key).stdout == "1 forgotten\n"
-    assert run("forget", "--all").stdout == "1 forgotten\n"
+    assert "likes tea" in listed
+    assert "allergic" not in listed
+    said = run("list", "--messages").stdout
+    assert "allergic" in said
+    assert "2026-02-15" in said
+    assert "likes tea" not in said
+
+
+def put(key, *values, user="nora", **write):
+    """Put a memory beside what the commands do; None deletes it."""
+    with open_store("memory.db") as store:
+        for value in values:
+            place = ("memories", user)
+            store.commit(ChangeSet(place, (Write(key, value, **write),)))
+
+
+def revisions(run, key):
+    return [version["revision"] for version in json.loads(run("history", key, "--json").stdout)]
+
+
+def test_history_and_diff_by_the_beginning_of_a_key(run):
+    run("remember", write("t.json", TALK))
+    put("teatime", {"content": "likes tea"}, {"content": "likes green tea", "cups": 2}, None)
+    put("teapot", {"content": "is blue"})
+    told = run("history", "teat").stdout
+    assert told.index("likes tea") < told.index("likes green tea 2") < told.index("(deleted)")
+    first, second, third = revisions(run, "teatime")
+    shown = run("diff", "teat", str(first), str(second)).stdout
+    assert "add" in shown
+    assert "/cups" in shown
+    assert '"likes green tea"' in shown
+    patch = json.loads(run("diff", "teatime", "0", str(first), "--json").stdout)
+    assert patch == [{"op": "add", "path": "/content", "value": "likes tea"}]
+    assert "the same" in run("diff", "teat", str(first), str(first)).stdout
+    assert "has no revision 999" in run("diff", "teat", "999", str(third), code=2).stderr
+    assert "any of several: ['teapot', 'teatime']" in run("history", "tea", code=2).stderr
+    assert "begins with 'milk'" in run("history", "milk", code=2).stderr
+
+
+def test_a_whole_key_is_not_taken_for_the_beginning_of_another(run):
+    run("remember", write("t.json", TALK))
+    put("tea", {"content": "likes tea"})
+    put("teapot", {"content": "is blue"})
+    assert "likes tea" in run("history", "tea").stdout
+
+
+def test_revert_undoes_a_change_a_change_set_or_what_came_from_a_source(run):
+    run("remember", write("t.json", TALK))
+    put("tea", {"content": "likes tea"}, {"content": "likes milk"})
+    put("trip", {"content": "goes by ferry"}, provenance=Provenance(run="r1"))
+    shown = run("revert", "te").stdout
+    assert "updated" in shown
+    assert "likes tea" in shown
+    assert revisions(run, "tea") == sorted(revisions(run, "tea"))
+    first = revisions(run, "tea")[0]
+    receipt = json.loads(run("revert", "--revision", str(first), "--json").stdout)
+    assert [change["key"] for change in receipt["changes"]] == ["tea"]
+    assert "(deleted)" in run("revert", "--source", "run:r1").stdout
+    assert "nothing to undo" in run("revert", "--source", "run:none").stdout
+    assert "Give revert a key" in run("revert", code=2).stderr
+    assert "one of message, thread" in run("revert", "--source", "dream:x", code=2).stderr
+
+
+def test_forget_erases_for_good(run):
+    run("remember", write("t.json", TALK))
+    put("tea", {"content": "likes tea"}, {"content": "likes milk"})
+    put("nuts", {"content": "no peanuts"}, provenance=Provenance(thread="t.json"))
+    put("trip", {"content": "goes by ferry"})
+    said = run("forget", "tea").stdout
+    assert said == ("erased 1 memory, 2 versions, 0 messages; nothing of it is left in the store\n")
+    assert b"likes milk" not in Path("memory.db").read_bytes()
+    assert "begins with 'tea'" in run("history", "tea", code=2).stderr
+    gone = json.loads(run("forget", "--source", "thread:t.json", "--json").stdout)
+    assert (gone["memories"], gone["messages"]) == (1, 2)
+    assert "erased 1 memory, 1 version, 0 messages" in run("forget", "--all").stdout
     assert json.loads(run("list", "--json").stdout) == []
+
+
+def test_what_a_reader_still_holds_is_told(run):
+    put("tea", {"content": "likes tea"})
+    with closing(sqlite3.connect("memory.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM items").fetchall()
+        told = run("forget", "tea").stdout
+    assert told.startswith("erased 1 memory, 1 version, 0 messages; a reader holds")
 
 
 @pytest.mark.parametrize(
@@ -154,6 +238,11 @@ def test_a_provider_that_fails_is_told_with_what_was_remembered_before(run, monk
         (["recall", "x"], "there is no store at"),
         (["list"], "there is no store at"),
         (["forget", "x"], "there is no store at"),
+        (["history", "x"], "there is no store at"),
+        (["revert", "x"], "there is no store at"),
+        (["export", "x"], "there is no store at"),
+        (["doctor"], "there is no store at"),
+        (["reindex", "--embed", "a:b", "--dims", "2"], "there is no store at"),
         (["recall", "x", "--store", ":memory:"], "ends with the command"),
         (["recall", "x", "--store", "mysql://x"], "'mysql' addresses"),
     ],
@@ -165,11 +254,12 @@ def test_a_store_that_is_not_there_is_not_made_by_asking(run, args, said):
 
 def test_forget_forgets_all_or_nothing(run):
     run("remember", write("t.json", TALK))
-    key = json.loads(run("list", "--json").stdout)[0]["key"]
-    assert "nothing was forgotten" in run("forget", key, "wrong", code=2).stderr
+    put("tea", {"content": "likes tea"})
+    assert "nothing was forgotten" in run("forget", "tea", "te", code=2).stderr
     assert "name the keys" in run("forget", code=2).stderr
-    assert "name the keys" in run("forget", key, "--all", code=2).stderr
-    assert len(json.loads(run("list", "--json").stdout)) == 2
+    assert "name the keys" in run("forget", "tea", "--all", code=2).stderr
+    assert "name the keys" in run("forget", "--source", "thread:x", "--all", code=2).stderr
+    assert len(json.loads(run("list", "--json").stdout)) == 1
 
 
 def test_an_empty_user_and_an_empty_question_are_refused(run):
@@ -195,7 +285,7 @@ def test_the_default_store_is_in_the_users_data_folder(monkeypatch, tmp_path):
     assert done.exit_code == 0, done.output
     assert default_store() == str(tmp_path / "data" / "holdfast" / "memory.db")
     with open_store(default_store()) as store:
-        assert len(store.search(())) == 2
+        assert len(store.journal(())) == 2
 
 
 def test_version():
@@ -220,12 +310,12 @@ def test_any_words_can_be_shown_on_any_terminal(tmp_path, encoding):
     (tmp_path / "t.json").write_text(said)
     store = ("-u", "n", "--store", "m.db")
     assert holdfast("remember", "t.json", *store, cwd=tmp_path).returncode == 0
-    for command in (["recall", "needle"], ["list"], ["list", "--json"]):
+    for command in (["recall", "needle"], ["list", "--messages"], ["list", "--messages", "--json"]):
         shown = holdfast(*command, *store, cwd=tmp_path, PYTHONIOENCODING=encoding)
         assert shown.returncode == 0, shown.stderr
         assert "needle" in shown.stdout
         if "--json" in command:
-            assert "café 🥜" in json.loads(shown.stdout)[0]["value"]["content"]["text"]
+            assert "café 🥜" in json.loads(shown.stdout)[0]["message"]["text"]
 
 
 def test_output_that_cannot_be_written_is_told(tmp_path):
@@ -261,6 +351,139 @@ def test_long_input_shows_progress_on_a_terminal_and_none_in_a_pipe(tmp_path):
     assert (piped.stdout, piped.stderr) == ("300 messages -> memories/n: 300 inserted\n", "\n")
     shown = holdfast(*args, cwd=tmp_path, FORCE_COLOR="1", TTY_COMPATIBLE="1")
     assert "reading" in shown.stderr
+
+
+# --- stores as a whole -----------------------------------------------------------------------
+
+
+def test_a_user_moves_from_one_store_to_another(run):
+    run("remember", write("t.json", TALK))
+    put("tea", {"content": "likes tea"}, {"content": "likes green tea"})
+    put("secret", {"content": "of Ines"}, user="ines")
+    assert run("export", "nora.jsonl").stdout == "4 records -> nora.jsonl\n"
+    assert "Ines is allergic" in Path("nora.jsonl").read_text(encoding="utf-8")
+    assert "of Ines" not in Path("nora.jsonl").read_text(encoding="utf-8")
+    told = run("import", "nora.jsonl", "--store", "other.db")
+    assert told.stdout == "4 records imported\n"
+    assert "peanuts" in run("recall", "peanuts", "--store", "other.db").stdout
+    same = json.loads(run("export", "again.jsonl", "--store", "other.db", "--json").stdout)
+    assert same == {"records": 4, "file": "again.jsonl"}
+    assert Path("again.jsonl").read_bytes() == Path("nora.jsonl").read_bytes()
+    again = run("import", "nora.jsonl", "--store", "other.db", code=2).stderr
+    assert "nora.jsonl: line 2: there is a memory 'tea'" in again
+    fenced = run("import", "nora.jsonl", "--store", "other.db", user="ines", code=2).stderr
+    assert "is outside of ('memories', 'ines')" in " ".join(fenced.split())
+
+
+def test_a_whole_store_moves_by_pipe(run):
+    run("remember", write("t.json", [*TALK, {"role": "user", "content": "café 東京"}]))
+    put("secret", {"content": "of Ines"}, user="ines")
+    whole = run("export", "-", "--all-users", user=None).stdout
+    assert whole.count("\n") == 7
+    told = run("import", "-", "--all-users", "--store", "other.db", user=None, input=whole)
+    assert told.stdout == "5 records imported\n"
+    assert "café" in run("recall", "café", "--store", "other.db").stdout
+    assert "of Ines" in run("list", "--store", "other.db", user="ines").stdout
+    for command in (["export", "x"], ["import", write("x", whole)], ["doctor"]):
+        assert "name one --user" in run(*command, user=None, code=2).stderr
+        assert "name one --user" in run(*command, "--all-users", code=2).stderr
+
+
+def test_a_file_to_import_that_is_not_there_or_not_one_is_told(run):
+    assert "No such file" in run("import", "none.jsonl", code=2).stderr
+    assert not Path("memory.db").exists()
+    assert "bad.jsonl: line 1: no header" in run("import", write("bad.jsonl", "[]"), code=2).stderr
+    mem0 = run("import", "bad.jsonl", "--from", "mem0", "--all-users", user=None, code=2)
+    assert "name the --user whose memories those of mem0 become" in mem0.stderr
+    assert "by its name" in run("import", "-", "--from", "chatgpt", code=2).stderr
+    assert "Invalid value" in run("import", "bad.jsonl", "--from", "dreams", code=2).stderr
+
+
+def test_memories_of_mem0_and_conversations_of_chatgpt_are_imported(run):
+    memories = [
+        {"id": "m1", "memory": "Likes tea", "user_id": "nora"},
+        {"id": "m2", "memory": "Likes milk", "user_id": "ines"},
+    ]
+    file = write("mem0.json", memories)
+    assert "several users" in run("import", file, "--from", "mem0", code=2).stderr
+    told = run("import", file, "--from", "mem0", "--mem0-user", "nora")
+    assert told.stdout == "1 memories imported\n"
+    assert "Likes tea" in run("list").stdout
+    said = {"author": {"role": "user"}, "content": {"parts": ["The ferry leaves at nine"]}}
+    tree = {"id": "c1", "current_node": "n", "mapping": {"n": {"message": said}}}
+    file = write("conversations.json", [tree])
+    told = json.loads(run("import", file, "--from", "chatgpt", "--json").stdout)
+    assert told == {"imported": 1, "of": "messages"}
+    assert "leaves at nine" in run("recall", "ferry").stdout
+
+
+def test_doctor_tells_what_is_wrong_by_its_exit_code(run):
+    run("remember", write("t.json", TALK))
+    put("tea", {"content": "likes tea"})
+    put("nuts", {"content": "no peanuts"}, user="ines")
+    assert run("doctor").stdout == "All is well.\n"
+    with closing(sqlite3.connect("memory.db")) as db, db:
+        db.execute("UPDATE versions SET digest = 'x' WHERE key = 'nuts'")
+    assert json.loads(run("doctor", "--json").stdout) == []
+    found = run("doctor", "--all-users", user=None, code=1).stdout
+    assert "digest" in found
+    assert "memories/ines" in found
+    (finding,) = json.loads(run("doctor", "--json", user="ines", code=1).stdout)
+    assert (finding["what"], finding["key"]) == ("digest", "nuts")
+
+
+def test_reindex_embeds_what_has_no_vector_of_an_embedder(run, monkeypatch):
+    run("remember", write("t.json", TALK))
+    put("tea", {"content": "likes tea", "title": "A"})
+    monkeypatch.setenv("OPENAI_API_KEY", "test")
+    with LocalProvider() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.openai_url)
+        embed = ("--embed", "openai:text-embedding-3-small", "--dims", "64")
+        assert run("reindex", *embed).stdout == "3 embedded\n"
+        told = json.loads(run("reindex", *embed, "--json").stdout)
+        assert told["embedded"] == 0
+        assert "text-embedding-3-small" in told["embedder"]
+
+
+def test_an_embedder_that_is_not_there_is_told(run):
+    run("remember", write("t.json", TALK))
+    embed = ("--embed", "nobody:nothing", "--dims", "2")
+    failed = run("reindex", *embed, code=2)
+    assert "nobody:nothing" in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
+def test_long_work_on_a_store_shows_progress_on_a_terminal_and_none_in_a_pipe(tmp_path):
+    with open_store(tmp_path / "memory.db") as store:
+        writes = tuple(Write(f"k{n}", {"content": f"memory {n}"}) for n in range(300))
+        store.commit(ChangeSet(("memories", "n"), writes))
+    place = ("-u", "n", "--store", "memory.db")
+    for command, title in (
+        (["export", "x.jsonl", *place], "exporting"),
+        (["doctor", *place], "examining"),
+        (["import", "x.jsonl", "-u", "n", "--store", "other.db"], "importing"),
+    ):
+        shown = holdfast(*command, cwd=tmp_path, FORCE_COLOR="1", TTY_COMPATIBLE="1")
+        assert shown.returncode == 0, shown.stderr
+        assert title in shown.stderr
+        (tmp_path / "other.db").unlink(missing_ok=True)
+    piped = holdfast("doctor", *place, cwd=tmp_path)
+    assert piped.stdout == "All is well.\n"
+    assert "examining" not in piped.stderr
+
+
+def test_a_database_is_a_store_as_well(run, postgres_url, postgres_admin):
+    postgres_admin.execute("DROP SCHEMA IF EXISTS holdfast CASCADE")
+    try:
+        place = ("--store", postgres_url)
+        assert "2 inserted" in run("remember", write("t.json", TALK), *place).stdout
+        assert "peanuts" in run("recall", "peanuts", *place).stdout
+        assert run("doctor", *place).stdout == "All is well.\n"
+        assert run("export", "x.jsonl", *place).stdout == "3 records -> x.jsonl\n"
+        assert run("import", "x.jsonl").stdout == "3 records imported\n"
+        assert "2 messages" in run("forget", "--all", *place).stdout
+    finally:
+        postgres_admin.execute("DROP SCHEMA IF EXISTS holdfast CASCADE")
 
 
 def test_the_demo_answers_in_new_processes(tmp_path):

@@ -565,6 +565,7 @@ def test_the_journal_is_searched_by_words_best_first(store):
     assert [e.score for e in found] == sorted((e.score for e in found), reverse=True)
     pages = [store.search_journal(NS, "ferry", limit=2, offset=offset) for offset in (0, 2)]
     assert [e.key for page in pages for e in page] == [e.key for e in found]
+    assert store.search_journal(NS, "never said", limit=0) == []
     assert store.search_journal(NS, "  ") == store.search_journal(("nowhere",), "ferry") == []
 
 

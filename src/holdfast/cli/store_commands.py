@@ -130,7 +130,7 @@ def reindex(
     ):
         number = kept.reindex(kept.scope, progress=progress)
     if as_json:
-        output.show_json({"embedded": number, "embedder": kept.indexing.fingerprint})
+        output.show_json({"embedded": number, "embedder": embed})
     else:
         output.console().print(f"{number} embedded")
 

@@ -10,13 +10,13 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
 from langgraph.store.base import BaseStore
 from pydantic import BaseModel
 
-from holdfast import __version__
 from holdfast.dump import KINDS, Dumped
 from holdfast.errors import ConfigurationError, InputError, shown
 from holdfast.ledger import Export, Import, Ledger, Namespace
@@ -82,7 +82,7 @@ def export_store(
     """
     ledger = ledger_of(store)
     where = tuple(namespace) or ledger.scope
-    header = {"format": FORMAT, "holdfast": __version__, "namespace": list(where)}
+    header = {"format": FORMAT, "holdfast": version("holdfast"), "namespace": list(where)}
     with _written(target) as file:
 
         def write(record: dict[str, Any]) -> None:

@@ -161,8 +161,9 @@ def commit(ready: Ready, embedder: str | None) -> Plan[Receipt]:
     """Commit a change set: all of it, or nothing."""
     changes, path = ready.changes, joined(ready.changes.namespace)
     threads = {stretch.thread for stretch in ready.stretches} | {c.thread for c in changes.cursors}
-    places = [write.place for write in ready.writes]
-    yield Lock(sorted({*places, *((path, f"thread {name}") for name in threads)}))
+    jobs = {job.name for job in changes.jobs} | set(changes.finished)
+    keys = {*changes.recalled, *(f"thread {name}" for name in threads), *map("job {}".format, jobs)}
+    yield Lock(sorted({*(write.place for write in ready.writes), *((path, key) for key in keys)}))
     standing = yield from stand(ready.writes)
     namespace = decode_namespace(changes.namespace)
     if standing.conflict:

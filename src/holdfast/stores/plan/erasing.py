@@ -135,10 +135,10 @@ def _erase_versions(versions: set[int], indexing: Indexing) -> Plan[tuple[int, i
     for (space, key), ids in places.items():
         items = yield Sql("items_at", {"space": space, "keys": [key]})
         rows = yield Sql("versions_at", {"space": space, "key": key})
-        left = [row for row in rows if row["id"] not in versions]
-        if left:
+        if any(row["id"] not in versions for row in rows):
             kept |= {row["id"] for row in rows if row["id"] in ids and row["value"] is None}
-        else:
+        left = [row for row in rows if row["id"] not in versions - kept]
+        if not left:
             yield Sql("erase_supersessions_of", {"space": space, "key": key})
         if not items or items[0]["version"] not in ids:
             continue
@@ -169,10 +169,10 @@ def _restore(item: Row, space: int, version: Row, indexing: Indexing) -> Plan[No
     fields = read_fields(documents[0]["fields"])
     texts = indexing.texts(read_value(version["value"]) or {}, fields)
     rows = document_rows(id, space, "memory", texts, None, fields, revision, None)
+    yield Sql("put_document", rows["document"])
     yield Sql("drop_words", {"id": id})
     yield Sql("drop_vectors", {"id": id})
     yield Sql("set_version", {"id": id, "version": version["id"], "updated_at": item["updated_at"]})
-    yield Sql("put_document", rows["document"])
     if rows["words"]["tokens"]:
         yield Sql("put_words", rows["words"])
     yield Sql("raise_generation", {"space": space, "revision": revision})
@@ -181,7 +181,7 @@ def _restore(item: Row, space: int, version: Row, indexing: Indexing) -> Plan[No
 def _erase_items(items: Sequence[Row], space: int) -> Plan[None]:
     (revision,) = yield Draw(1)
     ids = [{"id": item["id"], "revision": revision} for item in items]
-    for name in ("delete_item", "drop_words", "drop_vectors", "drop_document"):
+    for name in ("delete_item", "drop_document", "drop_words", "drop_vectors"):
         yield SqlMany(name, ids)
     yield Sql("raise_generation", {"space": space, "revision": revision})
 
@@ -204,7 +204,7 @@ def _erase_messages(messages: Sequence[Row]) -> Plan[None]:
     ids = [{"id": row["id"], "revision": revision} for row in messages]
     for part in chunks([row["id"] for row in messages]):
         yield Sql("erase_messages", {"ids": part})
-    for name in ("drop_words", "drop_vectors", "drop_document"):
+    for name in ("drop_document", "drop_words", "drop_vectors"):
         yield SqlMany(name, ids)
     threads = sorted({row["thread"] for row in messages})
     for part in chunks(threads):
@@ -241,6 +241,12 @@ def _erase_spaces(spaces: Sequence[int]) -> Plan[None]:
 
 def sweep(limit: int) -> Plan[int]:
     """Erase memories whose time to live is over; return how many."""
-    rows = yield Sql("expired", {"now": now_text(), "limit": limit})
-    yield from erase_items([(row["space"], row["key"]) for row in rows])
-    return len(rows)
+    where = {"now": now_text(), "limit": limit}
+    rows = yield Sql("expired", where)
+    found = {(row["space"], row["key"]) for row in rows}
+    yield Lock(sorted((row["path"], row["key"]) for row in rows))
+    # Whoever was waited for may have written some of them anew.
+    rows = yield Sql("expired", where)
+    over = [(row["space"], row["key"]) for row in rows if (row["space"], row["key"]) in found]
+    yield from erase_items(over)
+    return len(over)

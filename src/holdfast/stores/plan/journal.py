@@ -121,7 +121,7 @@ def _put(
     (row,) = yield Sql("draw_seq", {"thread": thread, "count": len(fresh)})
     first = row["last"] - len(fresh) + 1
     ids = yield Draw(len(fresh))
-    now = now_text()
+    now = max(now_text(), row["recorded_at"] or "")  # the clock may have been put back
     seqs = {key: first + place for place, key in enumerate(fresh)}
     found = []
     kept = []

@@ -66,8 +66,8 @@ def fill(waiting: Sequence[Waiting], vectors: Mapping[str, Vector], embedder: st
     (revision,) = yield Draw(1)
     spaces: set[int] = set()
     for one in waiting:
-        rows = yield Sql("document", {"id": one.id})
-        if not rows or rows[0]["generation"] != one.generation:
+        where = {"id": one.id, "embedder": embedder, "revision": revision}
+        if not (yield Sql("has_embedder", {**where, "generation": one.generation})):
             continue
         yield Sql("drop_vectors", {"id": one.id})
         yield SqlMany(
@@ -84,8 +84,6 @@ def fill(waiting: Sequence[Waiting], vectors: Mapping[str, Vector], embedder: st
                 for part, text in enumerate(one.texts)
             ],
         )
-        where = {"id": one.id, "embedder": embedder, "revision": revision}
-        yield Sql("has_embedder", where)
         spaces.add(one.space)
     yield SqlMany(
         "raise_generation", [{"space": id, "revision": revision} for id in sorted(spaces)]

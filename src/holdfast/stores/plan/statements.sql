@@ -71,7 +71,7 @@ DELETE FROM items WHERE id = :id
 UPDATE items SET expires_at = :expires_at WHERE id = :id
 
 -- name: expired
-SELECT i.id, i.space, i.key FROM items i
+SELECT i.id, i.space, i.key, s.path FROM items i JOIN spaces s ON s.id = i.space
 WHERE i.expires_at IS NOT NULL AND i.expires_at <= :now
 ORDER BY i.id LIMIT :limit
 
@@ -100,7 +100,8 @@ WHERE id = :id
 DELETE FROM documents WHERE id IN INTS(:ids)
 
 -- name: has_embedder
-UPDATE documents SET embedder = :embedder, generation = :revision WHERE id = :id
+UPDATE documents SET embedder = :embedder, generation = :revision
+WHERE id = :id AND generation = :generation RETURNING id
 
 -- name: put_vector
 INSERT INTO vectors (document, part, embedder, space, sort, vector)
@@ -311,7 +312,10 @@ SELECT id FROM threads WHERE space IN INTS(:spaces) AND name = :thread
 SELECT id FROM threads WHERE space IN INTS(:spaces)
 
 -- name: draw_seq
-UPDATE threads SET last = last + :count WHERE id = :thread RETURNING last
+UPDATE threads SET last = last + :count WHERE id = :thread
+RETURNING last, (
+    SELECT m.recorded_at FROM messages m WHERE m.thread = threads.id ORDER BY m.seq DESC LIMIT 1
+) AS recorded_at
 
 -- name: thread_end
 SELECT key, said FROM messages WHERE thread = :thread AND role <> 'system'

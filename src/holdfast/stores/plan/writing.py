@@ -122,15 +122,16 @@ def apply(standing: Standing, revision: int, embedder: str | None) -> Plan[None]
     yield SqlMany("put_version", [row["version"] for row in rows])
     yield SqlMany("put_origin", [origin for row in rows for origin in row["origins"]])
     yield SqlMany("put_supersession", [link for row in rows for link in row["supersedes"]])
-    old = [{"id": row["id"], "revision": revision} for row in rows if row["old"]]
+    puts = [row for row in rows if row["item"]]
+    gone = [{"id": row["id"], "revision": revision} for row in rows if not row["item"]]
+    # From here on nobody else changes the words and vectors of these documents.
+    yield SqlMany("put_document", [row["document"] for row in puts])
+    yield SqlMany("drop_document", gone)
+    old = [{"id": row["id"]} for row in rows if row["old"]]
     yield SqlMany("drop_words", old)
     yield SqlMany("drop_vectors", old)
-    puts = [row for row in rows if row["item"]]
-    yield SqlMany("put_document", [row["document"] for row in puts])
     yield SqlMany("put_item", [row["item"] for row in puts])
-    gone = [{"id": row["id"], "revision": revision} for row in rows if not row["item"]]
     yield SqlMany("delete_item", gone)
-    yield SqlMany("drop_document", gone)
     yield SqlMany("put_words", [row["words"] for row in puts if row["words"]["tokens"]])
     yield SqlMany("put_vector", [vector for row in puts for vector in row["vectors"]])
     spaces = sorted({change.space for change in changes})

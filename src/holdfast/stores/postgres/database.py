@@ -43,14 +43,15 @@ TRIES = 5
 """How often a transaction is run that others make impossible, or whose connection was dead."""
 
 _SETTINGS = {
-    # A process that is stopped in the middle must not hold its locks for ever.
-    "idle_in_transaction_session_timeout": "60s",
     # Compiling takes longer than any of our statements.
     "jit": "off",
     # Each statement has its index; to compare arrays of words row by row is dearer than the
     # planner believes.
     "enable_seqscan": "off",
 }
+
+# A row may come or go between a look and a write, where two writers hold different places.
+_BY_OTHERS = (errors.TransactionRollback, errors.UniqueViolation, errors.ForeignKeyViolation)
 
 Pool = ConnectionPool[Connection]
 
@@ -79,13 +80,13 @@ class Database:
                 "The address of the database cannot be read; it must be of the form "
                 "'postgresql://user:password@host:5432/database', with odd characters as %XX."
             ) from None
-        self.address = make_conninfo(
-            **{name: given[name] for name in ("host", "port", "dbname") if name in given}
-        )
+        named: dict[str, Any] = {
+            name: given[name] for name in ("host", "port", "dbname") if name in given
+        }
+        self.address = make_conninfo(**named)
         self._schema = schema
         self._size = size
         self._timeout = timeout
-        self._secret = str(given.get("password") or "")
         self._url = url
         self._adapters = AdaptersMap(psycopg.adapters)
         # One type for all numbers, so that a statement is prepared once, not once for each size.
@@ -114,7 +115,7 @@ class Database:
             try:
                 self._place = prepare(db, self._schema, embedder)
             except psycopg.Error as error:
-                raise StoreError(f"{self.address!r}: {self._said(error)}") from error
+                raise StoreError(f"{self.address!r}: {_said(error)}") from error
 
     # Connections
 
@@ -136,7 +137,7 @@ class Database:
             db: Connection = psycopg.connect(self._url, **self._options())
         except psycopg.Error as error:
             raise StoreError(
-                f"Cannot connect to the database {self.address!r}: {self._said(error)}. Check the "
+                f"Cannot connect to the database {self.address!r}: {_said(error)}. Check the "
                 "address, and whether the server runs and lets you in."
             ) from error
         with db:
@@ -209,13 +210,15 @@ class Database:
         Raises:
             StoreError: It could not be run; nothing was written, unless the message says otherwise.
         """
-        for tries_left in reversed(range(TRIES)):
+        tries = 0
+        while True:
+            tries += 1
             with self._connection() as db:
                 run = Run(db, self._schema)
                 try:
                     return run.through(transaction)
                 except psycopg.Error as error:
-                    if not tries_left or not _may_be_repeated(error, run):
+                    if tries == TRIES or not _may_be_repeated(error, run):
                         raise self._explained(error, run, transaction) from error
                 except InputError:
                     raise
@@ -229,12 +232,11 @@ class Database:
                 self._here().check()  # the server was restarted: the others are dead as well
             else:
                 time.sleep(random.uniform(0, 0.02))
-        raise AssertionError("the last try returns or raises")
 
     # Errors
 
     def _explained(self, error: psycopg.Error, run: Run, transaction: Transaction) -> HoldfastError:
-        said = f"{self.address!r}: {self._said(error)}"
+        said = f"{self.address!r}: {_said(error)}"
         if run.lost and run.stage == "committing" and transaction.writes:
             return StoreLost(
                 f"{said}. The connection broke while a write was being committed: it is not known "
@@ -242,7 +244,7 @@ class Database:
             )
         if run.lost:
             return StoreLost(f"{said}. The connection broke; nothing was written. Try again.")
-        if isinstance(error, errors.TransactionRollback):
+        if isinstance(error, _BY_OTHERS):
             return StoreBusy(
                 f"{said}; others were in the way {TRIES} times, nothing was written. Try again."
             )
@@ -262,17 +264,17 @@ class Database:
     def _was_closed(self) -> StoreClosed:
         return StoreClosed(f"The store {self.address!r} was closed; open it again to use it.")
 
-    def _said(self, error: psycopg.Error) -> str:
-        """Return an error's first line, without the password."""
-        line = str(error).partition("\n")[0].rstrip(".")
-        return line.replace(self._secret, "***") if self._secret else line
+
+def _said(error: psycopg.Error) -> str:
+    """Return an error's first line; the others may show what was stored."""
+    return str(error).partition("\n")[0].rstrip(".")
 
 
 def _may_be_repeated(error: psycopg.Error, run: Run) -> bool:
     """Tell whether a transaction is worth another try, and nothing of it can have been written."""
     if run.lost:
         return run.stage == "begun"
-    return isinstance(error, errors.TransactionRollback)
+    return isinstance(error, _BY_OTHERS)
 
 
 def _in_child() -> None:

@@ -79,17 +79,23 @@ ALTER TABLE vectors ALTER COLUMN vector TYPE vector
 CREATE INDEX IF NOT EXISTS {index} ON vectors USING hnsw ((vector::{type}) {order})
 WHERE embedder = {embedder}
 
+-- name: vectors_in_scope
+SELECT count(*) AS number FROM (
+    SELECT 1 FROM vectors
+    WHERE embedder = :embedder AND sort = :sort AND space IN INTS(:spaces) LIMIT :limit
+) AS found
+
 -- name: nearest
 SELECT document, -(vector <#> CAST(:vector AS real[])::vector) AS score FROM vectors
 WHERE embedder = {embedder} AND sort = :sort AND space IN INTS(:spaces)
 ORDER BY vector::{type} <#> CAST(:vector AS real[])::vector::{type}
-LIMIT :count
+LIMIT :limit
 
 -- name: nearest_exactly
 SELECT document, max(-(vector <#> CAST(:vector AS real[])::vector)) AS score FROM vectors
 WHERE embedder = {embedder} AND sort = :sort AND space IN INTS(:spaces)
 GROUP BY document ORDER BY score DESC, document DESC
-LIMIT :count
+LIMIT :limit
 
 -- What is written often many times at once: the rows come as one JSON text.
 

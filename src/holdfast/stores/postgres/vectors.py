@@ -20,6 +20,10 @@ from holdfast.stores.postgres.sql import statements
 INDEXED, INDEXED_BY_HALVES = 2_000, 4_000
 """The longest vectors that pgvector can index, in floats of 4 bytes and of 2."""
 
+SMALL = 2_000
+"""Up to how many vectors are compared one by one, which is exact, and faster than an index over
+many namespaces of which only one is asked for."""
+
 SETTINGS = {
     # Where few of the nearest are in scope, the index is read on, in order.
     "hnsw.iterative_scan": "strict_order",
@@ -61,25 +65,32 @@ def shaped(name: str, embedder: str, dims: int) -> str:
 def nearest(asked: Nearest, query: Query) -> list[tuple[int, float]]:
     """Return the documents with the nearest vectors, best first, each with its best vector's score.
 
-    An index gives nearly the nearest, and may end before everything in scope was seen. So where it
-    gives too few, the vectors are compared one by one.
-
     Args:
         asked: What is looked for.
         query: Runs a statement, and returns its rows.
     """
-    dims, limit = len(asked.vector), asked.count
-    where = {"sort": asked.sort, "spaces": list(asked.spaces), "vector": asked.vector}
-    while is_indexed(dims):
-        rows = query(shaped("nearest", asked.embedder, dims), {**where, "count": limit})
-        best = _ranked(rows)
-        if len(best) >= asked.count:
-            return best[: asked.count]
-        if len(rows) < limit:
-            break
+    dims = len(asked.vector)
+    where = {"embedder": asked.embedder, "sort": asked.sort, "spaces": list(asked.spaces)}
+    (scope,) = query(statements()["vectors_in_scope"].text, {**where, "limit": SMALL + 1})
+    where["vector"] = asked.vector
+    if scope["number"] > SMALL and is_indexed(dims):
+        found = _by_index(asked, where, query)
+        # An index may end before everything in scope was seen.
+        if len(found) >= asked.count:
+            return found[: asked.count]
+    exactly = shaped("nearest_exactly", asked.embedder, dims)
+    return _ranked(query(exactly, {**where, "limit": asked.count}))
+
+
+def _by_index(asked: Nearest, where: Mapping[str, Any], query: Query) -> list[tuple[int, float]]:
+    text = shaped("nearest", asked.embedder, len(asked.vector))
+    limit = asked.count
+    while True:
+        rows = query(text, {**where, "limit": limit})
+        found = _ranked(rows)
+        if len(found) >= asked.count or len(rows) < limit:
+            return found
         limit *= 4  # several vectors of one document
-    rows = query(shaped("nearest_exactly", asked.embedder, dims), {**where, "count": asked.count})
-    return _ranked(rows)
 
 
 def _ranked(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:

@@ -11,11 +11,11 @@ from langgraph.store.base import BaseStore
 
 from holdfast.testing.store_conformance.suite import NS, MakeStore, Suite, held, keys
 
-SHORT = 0.01
-"""A time to live, in minutes: 0.6 seconds."""
-SOON = 0.4
-"""Seconds after which a short time is not over."""
-OVER = 0.9
+SHORT = 0.02
+"""A time to live, in minutes: 1.2 seconds."""
+SOON = 0.7
+"""Seconds after which a short time is not over, also on a busy machine."""
+OVER = 1.6
 """Seconds after which a short time is over, also where clocks are coarse."""
 
 OpenTtl = Callable[..., BaseStore]

@@ -94,9 +94,9 @@ class Words(Suite):
         assert keys(worded.search(NS, query=query)) == ["k"]
 
     def test_a_long_question_is_answered_soon(self, worded: BaseStore) -> None:
-        """A question of 2,000 words to 2,000 items is answered within 5 seconds."""
+        """A question of 2,000 words to 2,000 items is answered within 10 seconds."""
         worded.batch([PutOp(NS, str(n), {"text": f"word{n} common words"}) for n in range(2_000)])
         question = " ".join(f"word{n}" for n in range(2_000)) + " common"
         start = time.perf_counter()
         assert len(worded.search(NS, query=question, limit=3)) == 3
-        assert time.perf_counter() - start < 5
+        assert time.perf_counter() - start < 10
