@@ -228,9 +228,9 @@ class ReferenceStore:
                         version.supersedes = tuple(k for k in version.supersedes if k != place[1])
         return gone, restored, erased, len(messages)
 
-    def forget_names(self, below, name=None):
+    def forget_names(self, namespaces, name=None):
         for namespace, thread in list(self.threads):
-            if below(namespace) and name in (None, thread):
+            if namespace in namespaces and name in (None, thread):
                 self._drop(namespace, thread)
 
     def _drop(self, namespace, thread):

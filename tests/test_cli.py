@@ -407,7 +407,7 @@ def test_memories_of_mem0_and_conversations_of_chatgpt_are_imported(run):
     file = write("mem0.json", memories)
     assert "several users" in run("import", file, "--from", "mem0", code=2).stderr
     told = run("import", file, "--from", "mem0", "--mem0-user", "nora")
-    assert told.stdout == "1 memories imported\n"
+    assert told.stdout == "1 memory imported\n"
     assert "Likes tea" in run("list").stdout
     said = {"author": {"role": "user"}, "content": {"parts": ["The ferry leaves at nine"]}}
     tree = {"id": "c1", "current_node": "n", "mapping": {"n": {"message": said}}}

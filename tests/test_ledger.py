@@ -1,8 +1,10 @@
 """What a ledger promises beyond `BaseStore`, example by example; see `holdfast.ledger`."""
 
+import contextlib
 import inspect
 import itertools
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import jsonpatch
@@ -19,18 +21,20 @@ from holdfast.testing.store_conformance import WordVectors
 NS = ("m",)
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def opened(request, tmp_path):
-    """Opens one database, as often as wanted, each time with the settings that are given."""
-    stores = []
+    """Opens a database of some name, as often as wanted, each time with settings of its own."""
+    postgres = request.param == "postgres"
+    open_postgres = request.getfixturevalue("open_postgres") if postgres else None
+    schema = request.getfixturevalue("postgres_schema") if postgres else None
+    with contextlib.ExitStack() as stack:
 
-    def make(**settings):
-        stores.append(open_store(tmp_path / "x.db", **settings))
-        return stores[-1]
+        def make(name="x", **settings):
+            if postgres:
+                return open_postgres(schema=f"{schema}_{name}", **settings)
+            return stack.enter_context(open_store(tmp_path / f"{name}.db", **settings))
 
-    yield make
-    for store in stores:
-        store.close()
+        yield make
 
 
 @pytest.fixture
@@ -795,18 +799,24 @@ BAD_CHANGES = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_CHANGES)
-def test_a_change_set_that_cannot_be_read_leaves_nothing(store, case):
-    bad = BAD_CHANGES[case]
-    if isinstance(bad, ChangeSet):
-        fine = {"writes": (Write("fine", {}),), "journal": (Said((HELLO,), "fine"),)}
-        given = {name: (*all, *getattr(bad, name)) for name, all in fine.items()}
-        bad = ChangeSet(
-            bad.namespace, **given, cursors=bad.cursors, recalled=bad.recalled, jobs=bad.jobs,
-            finished=bad.finished, provenance=bad.provenance,
-        )  # fmt: skip
-    with pytest.raises(InputError):
-        store.commit(bad)
+def beside_what_is_fine(bad):
+    """Return a bad change set with good writes and messages in front of its own."""
+    fine = ChangeSet(NS, (Write("fine", {}),), (Said((HELLO,), "fine"),))
+    if not isinstance(bad, ChangeSet):
+        return bad
+    both = {name: (*getattr(fine, name), *getattr(bad, name)) for name in ("writes", "journal")}
+    return replace(bad, **both)
+
+
+def test_a_change_set_that_cannot_be_read_leaves_nothing(store):
+    taken = []
+    for case, bad in BAD_CHANGES.items():
+        try:
+            store.commit(beside_what_is_fine(bad))
+        except InputError:
+            continue
+        taken.append(case)
+    assert taken == []
     assert (store.search(()), store.journal(()), store.threads(NS)) == ([], [], {})
     assert (store.jobs(()), store.history(NS, "fine")) == ([], [])
 
@@ -839,39 +849,59 @@ BAD_CALLS = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_CALLS)
-def test_a_call_that_cannot_be_read_does_nothing(store, case):
+def test_a_call_that_cannot_be_read_does_nothing(store):
     write(store, "tea", {"n": 1})
     tell(store, "hello")
-    with pytest.raises(InputError):
-        BAD_CALLS[case](store)
+    taken = []
+    for case, call in BAD_CALLS.items():
+        try:
+            call(store)
+        except InputError:
+            continue
+        taken.append(case)
+    assert taken == []
     assert (held(store), texts(store.journal(NS))) == ({"n": 1}, ["hello"])
 
 
 # Async twins
 
 
+# Each in a namespace of its own, with what `begin` left there.
 CALLS = {
-    "commit": lambda keys: (ChangeSet(NS, (Write("new", {"n": 1}),), (said("more"),)),),
-    "records": lambda keys: (NS, ["tea", "none"]),
-    "history": lambda keys: (NS, "tea"),
-    "as_of": lambda keys: ("2999-01-01", NS),
-    "diff": lambda keys: (NS, "tea", 0, keys["revision"]),
-    "revert": lambda keys: (NS, {"key": "tea"}),
-    "sources": lambda keys: (NS, "tea"),
-    "derived_from": lambda keys: (NS, Source("thread", "monday")),
-    "journal": lambda keys: (NS, "monday"),
-    "neighbours": lambda keys: (NS, keys["message"]),
-    "search_journal": lambda keys: (NS, "hello"),
-    "threads": lambda keys: (NS,),
-    "cursor": lambda keys: (NS, "monday"),
-    "jobs": lambda keys: (NS,),
-    "keys": lambda keys: (NS, "t"),
-    "doctor": lambda keys: (NS,),
-    "pin": lambda keys: (NS, "tea"),
-    "forget": lambda keys: (NS, {"source": Source("thread", "monday")}),
-    "reindex": lambda keys: (NS,),
+    "commit": lambda ns, _: ((ChangeSet(ns, (Write("new", {"n": 1}),), (said("more"),)),), {}),
+    "records": lambda ns, _: ((ns, ["tea", "none"]), {}),
+    "history": lambda ns, _: ((ns, "tea"), {}),
+    "as_of": lambda ns, _: (("2999-01-01", ns), {"key": "tea", "valid_at": "2026-01-01"}),
+    "diff": lambda ns, first: ((ns, "tea", 0, first.revision), {}),
+    "revert": lambda ns, _: ((ns,), {"key": "tea"}),
+    "sources": lambda ns, _: ((ns, "tea"), {}),
+    "derived_from": lambda ns, _: ((ns, Source("thread", "monday")), {}),
+    "journal": lambda ns, _: ((ns, "monday"), {"after": 1}),
+    "neighbours": lambda ns, first: ((ns, first.journal[0].key), {"after": 0}),
+    "search_journal": lambda ns, _: ((ns, "hello"), {"limit": 1}),
+    "threads": lambda ns, _: ((ns,), {}),
+    "cursor": lambda ns, _: ((ns, "monday"), {}),
+    "jobs": lambda ns, _: ((ns,), {}),
+    "keys": lambda ns, _: ((ns, "t"), {}),
+    "doctor": lambda ns, _: ((ns,), {}),
+    "pin": lambda ns, _: ((ns, "tea"), {}),
+    "forget": lambda ns, _: ((ns,), {"source": Source("thread", "monday")}),
+    "reindex": lambda ns, _: ((ns,), {}),
 }
+
+
+def begin(store, ns):
+    store.put(ns, "rest", {})
+    return store.commit(
+        ChangeSet(
+            ns,
+            (Write("tea", {"n": 1}),),
+            (said("hello", "bye"),),
+            (Cursor("monday", 1),),
+            ("tea",),
+            (Job("j", due_at="2030-01-01"),),
+        )
+    )
 
 
 def test_every_method_has_an_async_twin_with_the_same_parameters():
@@ -886,34 +916,18 @@ def test_every_method_has_an_async_twin_with_the_same_parameters():
     assert plain - {"perform"} <= set(CALLS)
 
 
-@pytest.mark.parametrize("name", CALLS)
-async def test_awaited_or_not_the_same_comes_of_it(tmp_path, name):
-    results = []
-    for twin in (name, f"a{name}"):
-        with open_store(tmp_path / f"{twin}.db", **vectors(WordVectors())) as store:
-            store.put(NS, "rest", {})
-            first = store.commit(
-                ChangeSet(
-                    NS,
-                    (Write("tea", {"n": 1}),),
-                    (said("hello", "bye"),),
-                    (Cursor("monday", 1),),
-                    ("tea",),
-                    (Job("j", due_at="2030-01-01"),),
-                )
-            )
-            keys = {"revision": first.revision, "message": first.journal[0].key}
-            *given, last = CALLS[name](keys)
-            if isinstance(last, dict):
-                result = getattr(store, twin)(*given, **last)
-            else:
-                result = getattr(store, twin)(*given, last)
-            if inspect.isawaitable(result):
-                result = await result
-            results.append(told(result))
-            results.append(told(store.as_of("2999-01-01", ())))
-    assert results[:2] == results[2:]
-    assert results[1]
+async def test_awaited_or_not_the_same_comes_of_it(opened):
+    index = vectors(WordVectors())
+    with opened("blocking", **index) as blocking, opened("awaiting", **index) as awaiting:
+        for name, call in CALLS.items():
+            ns = (name,)
+            args, settings = call(ns, begin(blocking, ns))
+            result = getattr(blocking, name)(*args, **settings)
+            args, settings = call(ns, begin(awaiting, ns))
+            twin = await getattr(awaiting, f"a{name}")(*args, **settings)
+            assert (name, told(result)) == (name, told(twin))
+            now_there = told(blocking.as_of("2999-01-01", ()))
+            assert (name, now_there) == (name, told(awaiting.as_of("2999-01-01", ())))
 
 
 def told(result):

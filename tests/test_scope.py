@@ -3,12 +3,12 @@
 Every public operation of a fenced store is called, thousands of times and with evil arguments, as
 tenant A. Each call is made twice: in a store that tenant B has filled, and in one where B never
 was. What comes of it must be the same, B's words must not be in it, and B's data must stay as they
-were. `SCOPE_CALLS=100000` asks for more calls, `SCOPE_SEED` for others.
+were. `--scope-calls 100000` asks for more calls, `--scope-seed` for others.
 """
 
 import asyncio
+import contextlib
 import dataclasses
-import os
 import random
 import re
 import secrets
@@ -32,9 +32,6 @@ from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, W
 from holdfast.memory import Message
 from holdfast.namespace import encode_label
 from reference_store import index
-
-CALLS = int(os.environ.get("SCOPE_CALLS", "5000"))
-SEED = os.environ.get("SCOPE_SEED", "scope")
 
 LONG = "x" * 1_500
 # Tenant A, and tenant B.
@@ -505,40 +502,57 @@ def test_every_public_method_and_operation_has_a_case():
     assert operations - {ledger.LedgerOp} == set(OPS)
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture
+def scope_calls(request):
+    return request.config.getoption("--scope-calls", 5_000)
+
+
+@pytest.fixture
+def scope_seed(request):
+    return request.config.getoption("--scope-seed", "scope")
+
+
+@pytest.fixture
+def new_sqlite():
+    with contextlib.ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(open_store(":memory:", **settings))
+
+
+@pytest.fixture(params=["new_sqlite", "open_postgres"])
 def new_store(request):
-    stores = []
-
-    def make(**settings):
-        stores.append(open_store(":memory:", **settings))
-        return stores[-1]
-
-    yield make
-    for store in stores:
-        store.close()
+    return request.getfixturevalue(request.param)
 
 
 @pytest.mark.parametrize("number", range(len(PAIRS)))
-def test_whatever_a_tenant_calls_it_is_as_if_nobody_else_was_there(new_store, number):
+def test_whatever_a_tenant_calls_it_is_as_if_nobody_else_was_there(
+    new_sqlite, scope_calls, scope_seed, number
+):
+    calls_of_a_tenant(new_sqlite, scope_calls // len(PAIRS), scope_seed, number)
+
+
+@pytest.mark.parametrize("number", range(0, len(PAIRS), 5))
+def test_so_it_is_on_postgres(open_postgres, scope_calls, scope_seed, number):
+    calls_of_a_tenant(open_postgres, scope_calls // 100, scope_seed, number)
+
+
+def calls_of_a_tenant(new_store, calls, seed, number):
+    """Call what can be called as tenant A, so many times, and see that it is as it should be."""
     a, b = PAIRS[number]
-    rng = random.Random(f"{SEED} {number}")
-    draw = Draw(rng, a, b)
+    draw = Draw(random.Random(f"{seed} {number}"), a, b)
     secret, own = Secrets(), Secrets()
     settings = {"index": index()} if number % 2 else {}
-    loop = asyncio.new_event_loop()
-    full, lone = (World(new_store(**settings), a, loop) for _ in "ab")
-    settle(full.whole, b, secret)
-    full.foreign = full.whole.history(b, "tea")[-1].revision
-    for world in (full, lone):
-        settle(world.whole, a, iter_again(own))
-    draw.messages = [e.key for e in full.whole.journal(a, "monday")] + [
-        e.key for e in full.whole.journal(b, "monday")
-    ]
-    before = held_by(full.whole, b, a)
-    assert not secret.none_in(before)
-    try:
-        for turn in range(-(-CALLS // len(PAIRS))):
-            name = rng.choice(list(CASES))
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        full, lone = (World(new_store(**settings), a, loop) for _ in "ab")
+        settle(full.whole, b, secret)
+        full.foreign = full.whole.history(b, "tea")[-1].revision
+        for world in (full, lone):
+            settle(world.whole, a, again(own))
+        talk = [*full.whole.journal(a, "monday"), *full.whole.journal(b, "monday")]
+        draw.messages = [entry.key for entry in talk]
+        before = held_by(full.whole, b, a)
+        assert not secret.none_in(before)
+        for turn in range(calls):
+            name = draw.one(*CASES)
             args, given = CASES[name](draw)
             told = f"turn {turn}: {name}(*{args!r}, **{given!r})"
             here = full.call(name, args, given)
@@ -546,12 +560,10 @@ def test_whatever_a_tenant_calls_it_is_as_if_nobody_else_was_there(new_store, nu
             assert secret.none_in(repr(here), here), told
             assert plain(here) == plain(there), told
             assert isinstance(here, REFUSALS) or not isinstance(here, BaseException), told
-    finally:
-        loop.close()
-    assert held_by(full.whole, b, a) == before
+        assert held_by(full.whole, b, a) == before
 
 
-def iter_again(secret):
+def again(secret):
     """Return words once made, from the first on; new ones after the last."""
     made = iter(list(secret.words))
     return lambda: next(made, None) or secret()

@@ -265,19 +265,52 @@ def test_another_embedder_makes_its_vectors_by_reindex(full):
         assert store.doctor() == []
 
 
-def test_what_comes_later_has_higher_revisions(full):
-    text = (
-        exported(full)
-        .replace('"revision": ', '"revision": 90000')
-        .replace('"base": ', '"base": 90000')
-    )
-    with open_store(":memory:") as store:
-        import_store(store, io.StringIO(text))
-        store.put(NORA, "tea", {"content": "likes coffee"})
-        revisions = [version.revision for version in store.history(NORA, "tea")]
-        assert revisions == sorted(set(revisions))
-        assert revisions[-1] > 900_000
-        assert store.revert(NORA, key="tea").updated
+def test_words_and_vectors_that_were_lost_come_right_in_a_new_store(tmp_path, full):
+    path = tmp_path / "m.db"
+    with open_store(path, index=INDEX) as store:
+        import_store(store, io.StringIO(exported(full)))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM vectors")
+        db.execute("DELETE FROM words")
+    with open_store(path, index=INDEX) as store, open_store(":memory:", index=INDEX) as other:
+        assert {finding.what for finding in store.doctor()} == {"words", "vectors"}
+        import_store(other, io.StringIO(exported(store)))
+        assert other.reindex() == 4
+        assert other.doctor() == []
+        assert exported(other) == exported(full)
+
+
+def test_a_file_that_takes_no_utf8_is_told_and_the_store_is_not_blamed(full, tmp_path):
+    full.put(NORA, "trip", {"content": "東京"})
+    with (tmp_path / "x").open("w", encoding="ascii") as file:
+        with pytest.raises(InputError, match="encoding='utf-8'"):
+            export_store(full, file)
+    (tmp_path / "x").write_bytes(exported(full).encode())
+    with (tmp_path / "x").open(encoding="ascii") as file, open_store(":memory:") as other:
+        with pytest.raises(InputError, match="'ascii' codec can't decode"):
+            import_store(other, file)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty(request):
+    """A store with nothing in it."""
+    if request.param == "postgres":
+        yield request.getfixturevalue("open_postgres")()
+    else:
+        with open_store(":memory:") as store:
+            yield store
+
+
+def test_what_comes_later_has_higher_revisions(full, empty):
+    text = exported(full)
+    for name in ("revision", "base"):
+        text = text.replace(f'"{name}": ', f'"{name}": 90000')
+    import_store(empty, io.StringIO(text))
+    empty.put(NORA, "tea", {"content": "likes coffee"})
+    revisions = [version.revision for version in empty.history(NORA, "tea")]
+    assert revisions == sorted(set(revisions))
+    assert revisions[-1] > 900_000
+    assert empty.revert(NORA, key="tea").updated
 
 
 def test_a_path_is_there_only_when_all_is_written(full, tmp_path):
@@ -295,6 +328,22 @@ def test_a_path_is_there_only_when_all_is_written(full, tmp_path):
     assert path.read_text(encoding="utf-8") == exported(full)
     with open_store(":memory:") as store:
         assert import_store(store, path) == len(records(exported(full)))
+
+
+def test_an_export_is_of_one_moment(tmp_path):
+    """What is written while it runs is in it whole, or not at all."""
+    with open_store(tmp_path / "m.db") as store:
+        writes = tuple(Write(f"k{n}", {"content": str(n)}) for n in range(500))
+        store.commit(ChangeSet(NORA, writes))
+        before = exported(store)
+
+        def disturb(done, total):
+            store.put(NORA, "k499", {"content": "changed"})
+            store.put(NORA, f"later {done}", {"content": "new"})
+            store.commit(ChangeSet(NORA, journal=(Said((Message("user", str(done)),), "t"),)))
+
+        assert exported(store, progress=disturb) == before
+        assert exported(store) != before
 
 
 def test_progress_is_told(full):
@@ -354,14 +403,13 @@ def test_an_export_can_go_to_another_namespace(full):
         (lambda store: store.commit(ChangeSet(NORA, jobs=(Job("reflect"),))), "a job 'reflect'"),
     ],
 )
-def test_what_is_there_already_is_not_written_over(full, there, said):
-    with open_store(":memory:") as store:
-        there(store)
-        before = exported(store)
-        with pytest.raises(InputError, match=f"the file: line [0-9]+: there is {said} in"):
-            import_store(store, io.StringIO(exported(full)))
-        assert exported(store) == before
-        assert store.doctor() == []
+def test_what_is_there_already_is_not_written_over(full, empty, there, said):
+    there(empty)
+    before = exported(empty)
+    with pytest.raises(InputError, match=f"the file: line [0-9]+: there is {said} in"):
+        import_store(empty, io.StringIO(exported(full)))
+    assert exported(empty) == before
+    assert empty.doctor() == []
 
 
 def changed(text, number, old, new):

@@ -6,12 +6,11 @@ namespace, key and revision. Namespaces are told from the one that was exported.
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
-from holdfast.history import Source, instant
+from holdfast.history import SOURCE_SORTS, Source, instant
 
 
 def _time(text: str) -> str:
@@ -19,14 +18,10 @@ def _time(text: str) -> str:
 
 
 def _source(text: str) -> str:
-    source = Source.read(text)
-    return f"{source.sort}:{source.ref}"
-
-
-def _finite(minutes: float) -> float:
-    if not math.isfinite(minutes):
-        raise ValueError("a time to live must be a number of minutes")
-    return minutes
+    sort, _, ref = text.partition(":")
+    if sort not in SOURCE_SORTS or not ref:
+        Source.read(text)  # tells what a source is
+    return text
 
 
 Time = Annotated[str, AfterValidator(_time)]
@@ -94,7 +89,7 @@ class DumpedItem(_Part):
 
     created_at: Time
     updated_at: Time
-    ttl: Annotated[float, Field(ge=0), AfterValidator(_finite)] | None = None
+    ttl: Annotated[float, Field(ge=0, lt=1e9)] | None = None
     expires_at: Time | None = None
     pinned: bool = False
     recalls: Number = 0

@@ -608,8 +608,8 @@ class Ledger(ABC):
     ) -> list[Finding]:
         """Examine what is stored, and return what is not as it should be; empty if all is well.
 
-        Nothing is changed. Words that are not those of their text come right when the store is
-        exported and imported into a new one, vectors by `forget` or a new `put` of the memory.
+        Nothing is changed. Words that are not those of their text, and vectors that were lost, come
+        right when the store is exported, imported into a new one with its embedder, and reindexed.
 
         Args:
             namespace: Stored labels; what stands below counts as well. The database itself is

@@ -3,10 +3,6 @@
 import pytest
 from fault_processes import Orders
 
-from postgres import postgres_admin, postgres_schema, postgres_url
-
-__all__ = ["postgres_admin", "postgres_schema", "postgres_url"]
-
 
 def pytest_addoption(parser):
     group = parser.getgroup("faults")

@@ -91,7 +91,7 @@ class Victim:
 def _go_on(folder, count):
     """Wait until every other process has had so many more changes acknowledged."""
     before = {name: _done(folder, name) for name in OTHERS}
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while any(_done(folder, name) < done + count for name, done in before.items()):
         assert time.monotonic() < deadline, "one of them is locked out"
         see_no_error(folder)

@@ -37,8 +37,8 @@ def pytest_generate_tests(metafunc):
 def test_a_killed_process_leaves_whole_change_sets_in_sqlite(sqlite_round, sqlite):
     orders = replace(sqlite, name="old", seed=sqlite_round)
     scenario = SCENARIOS[sqlite_round % len(SCENARIOS)]
-    if scenario == "opening":
-        _build_old_file(orders)
+    if scenario == "opening" and sqlite_round // len(SCENARIOS) % 2 == 0:
+        _build_old_file(orders)  # else the file is made
     expected = play(scenario, orders)
     check_bytes(Path(orders.url), expected.gone)
 

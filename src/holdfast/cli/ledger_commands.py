@@ -150,12 +150,14 @@ def _summed(erased: Sequence[Any]) -> Any:
 
 
 def _erased(erasure: Any) -> str:
-    names = {"memories": "memory", "versions": "version", "messages": "message"}
-    counts = ((getattr(erasure, several), one, several) for several, one in names.items())
-    told_of = ", ".join(f"{n} {one if n == 1 else several}" for n, one, several in counts)
+    counts = (
+        output.amount(erasure.memories, "memory", "memories"),
+        output.amount(erasure.versions, "version", "versions"),
+        output.amount(erasure.messages, "message", "messages"),
+    )
     back = f" ({erasure.restored} fell back to an earlier version)" if erasure.restored else ""
     left = "nothing of it is left in the store" if erasure.complete else str(erasure.reason)
-    return f"erased {told_of}{back}; {left}"
+    return f"erased {', '.join(counts)}{back}; {left}"
 
 
 # From a key, or the beginning of one, to where it is

@@ -32,6 +32,16 @@ def plain(text: str) -> Text:
     return Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
+def amount(number: int, one: str, several: str) -> str:
+    """Return a number with the word for what it counts.
+
+    Example:
+        >>> amount(1, "memory", "memories"), amount(2, "memory", "memories")
+        ('1 memory', '2 memories')
+    """
+    return f"{number} {one if number == 1 else several}"
+
+
 def show_json(value: Any) -> None:
     """Print a value as JSON."""
     unicode = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")

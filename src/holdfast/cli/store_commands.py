@@ -25,6 +25,13 @@ class Form(StrEnum):
     chatgpt = "chatgpt"
 
 
+_COUNTED = {
+    Form.jsonl: ("record", "records"),
+    Form.mem0: ("memory", "memories"),
+    Form.chatgpt: ("message", "messages"),
+}
+
+
 @app.command()
 @told
 def export(
@@ -49,7 +56,8 @@ def export(
     if as_json:
         output.show_json({"records": number, "file": file})
     else:
-        output.console().print(output.plain(f"{number} records -> {file}"), soft_wrap=True)
+        told_of = f"{output.amount(number, 'record', 'records')} -> {file}"
+        output.console().print(output.plain(told_of), soft_wrap=True)
 
 
 @contextmanager
@@ -86,27 +94,25 @@ def import_(
         opened(store, user, everyone=everyone, make=True) as kept,
         output.counted("importing") as progress,
     ):
-        number, what = _imported(kept, file, form, mem0_user, progress)
+        number = _imported(kept, file, form, mem0_user, progress)
+    words = _COUNTED[form]
     if as_json:
-        output.show_json({"imported": number, "of": what})
+        output.show_json({"imported": number, "of": words[1]})
     else:
-        output.console().print(f"{number} {what} imported")
+        output.console().print(f"{output.amount(number, *words)} imported")
 
 
-def _imported(
-    kept: Any, file: str, form: Form, mem0_user: str | None, progress: Any
-) -> tuple[int, str]:
+def _imported(kept: Any, file: str, form: Form, mem0_user: str | None, progress: Any) -> int:
     from holdfast.transfer import import_chatgpt, import_mem0, import_store
 
     if form is Form.mem0:
-        number = import_mem0(kept, file, kept.scope, user_id=mem0_user, progress=progress)
-        return number, "memories"
+        return import_mem0(kept, file, kept.scope, user_id=mem0_user, progress=progress)
     if form is Form.chatgpt:
-        return import_chatgpt(kept, file, kept.scope, progress=progress), "messages"
+        return import_chatgpt(kept, file, kept.scope, progress=progress)
     if file != "-":
-        return import_store(kept, file, progress=progress), "records"
+        return import_store(kept, file, progress=progress)
     with io.TextIOWrapper(io.BytesIO(sys.stdin.buffer.read()), "utf-8-sig") as lines:
-        return import_store(kept, lines, progress=progress), "records"
+        return import_store(kept, lines, progress=progress)
 
 
 @app.command()

@@ -19,11 +19,11 @@ from holdfast.dump import (
 )
 from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Said, Who, instant
-from holdfast.ledger import Import, Ledger, Namespace
+from holdfast.ledger import Import, Namespace
 from holdfast.memory import MESSAGE_KIND, Memory, wrap
 from holdfast.stores.plan.spaces import now_text
 from holdfast.transfer.chatgpt import read_chatgpt
-from holdfast.transfer.jsonl import Progress, ledger_of
+from holdfast.transfer.jsonl import Progress, Told, ledger_of
 from holdfast.transfer.mem0 import Mem0Memory, read_mem0
 
 PAGE = 500
@@ -86,7 +86,7 @@ def import_items(
             records.append((f"item {item.key!r} of {item.namespace!r}", _memory(item, labels)))
     for messages in spoken.values():
         records += _thread(messages)
-    _import(ledger, where, records, progress)
+    ledger.perform(Import(where, Told(records, len(records), progress)))
     return len(items)
 
 
@@ -136,7 +136,7 @@ def import_mem0(
                 namespace=[], key=memory.id, versions=versions, item=_state(versions)
             )
             records.append((f"memory {memory.id!r}", record))
-    _import(ledger, tuple(namespace), records, progress)
+    ledger.perform(Import(tuple(namespace), Told(records, len(records), progress)))
     return len(records)
 
 
@@ -176,14 +176,6 @@ def import_chatgpt(
         if progress is not None:
             progress(number, len(conversations))
     return new
-
-
-def _import(
-    ledger: Ledger, namespace: Namespace, records: Placed, progress: Progress | None
-) -> None:
-    ledger.perform(Import(namespace, records))
-    if progress is not None and records:
-        progress(len(records), len(records))
 
 
 # Items of any store

@@ -86,7 +86,13 @@ def export_store(
     with _written(target) as file:
 
         def write(record: dict[str, Any]) -> None:
-            file.write(f"{dumped(record)}\n")
+            try:
+                file.write(f"{dumped(record)}\n")
+            except ValueError as error:
+                raise InputError(
+                    f"The export cannot be written: {error}. Give a path, or a text file that is "
+                    "open for writing with encoding='utf-8'."
+                ) from error
 
         write(header)
         number = ledger.perform(Export(where, write, progress))
@@ -126,9 +132,9 @@ def import_store(
     ledger = ledger_of(store)
     lines = _Lines(source)
     header = _header(lines)
-    total = sum(1 for _ in _records(lines))  # all of it is read before anything is written
+    total = sum(1 for _ in _Records(lines))  # all of it is read before anything is written
     where = tuple(header.namespace) if namespace is None else tuple(namespace)
-    return ledger.perform(Import(where, _Told(lines, total, progress)))
+    return ledger.perform(Import(where, Told(_Records(lines), total, progress)))
 
 
 def ledger_of(store: BaseStore) -> Ledger:
@@ -170,9 +176,11 @@ class _Lines:
         self._kept: list[str] = []
         if isinstance(source, str | Path):
             self._path = Path(source).expanduser()
-        else:
+            self.name = str(self._path)
+            return
+        self.name = str(getattr(source, "name", "the file"))
+        with reading(self.name, _GIVE):
             self._kept = list(source)
-        self.name = getattr(source, "name", "the file") if self._path is None else str(self._path)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         if self._path is None:
@@ -192,16 +200,34 @@ class _Lines:
                 yield place, text
 
 
-class _Told:
-    """The records of an export, which tell as they are gone through how far that is."""
+class _Records:
+    """The records of an export with their places; they can be gone through again and again."""
 
-    def __init__(self, lines: _Lines, total: int, progress: Progress | None) -> None:
+    def __init__(self, lines: _Lines) -> None:
         self._lines = lines
+
+    def __iter__(self) -> Iterator[tuple[str, Dumped]]:
+        return _records(self._lines)
+
+
+class Told:
+    """Records that tell, as they are gone through, how far that is.
+
+    Args:
+        records: What can be gone through more than once.
+        total: How many there are.
+        progress: Called with how many are done and how many there are.
+    """
+
+    def __init__(
+        self, records: Iterable[tuple[str, Dumped]], total: int, progress: Progress | None
+    ) -> None:
+        self._records = records
         self._total = total
         self._progress = progress
 
     def __iter__(self) -> Iterator[tuple[str, Dumped]]:
-        for number, record in enumerate(_records(self._lines), start=1):
+        for number, record in enumerate(self._records, start=1):
             yield record
             if self._progress is not None:
                 self._progress(number, self._total)

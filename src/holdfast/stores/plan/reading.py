@@ -77,7 +77,8 @@ class _Page:
         self._filter = op.filter
         self._skip = op.offset
         self._limit = op.limit
-        self.needed = op.offset + op.limit
+        # A filter lets some of what is read pass; a few too many cost less than to read again.
+        self.needed = (op.offset + op.limit) * (8 if op.filter else 1)
         self.rows: list[tuple[Row, float | None]] = []
 
     @property
@@ -139,17 +140,20 @@ def _by_meaning(
     spaces: Sequence[int], query: str, vector: Sequence[float], embedder: str, page: _Page
 ) -> Plan[None]:
     """Fill a page with the nearest; what has no vector yet follows by its words."""
-    done, count = 0, page.needed
+    count = page.needed
+    seen: frozenset[int] = frozenset()
     while True:
         ranked = yield Nearest(spaces, "memory", embedder, vector, count)
-        clipped = [(id, min(1.0, max(0.0, score))) for id, score in ranked]
-        yield from _taken(clipped[done:], page)
+        # An index that finds more may put some of them in front of those that it gave before.
+        fresh = [(id, min(1.0, max(0.0, score))) for id, score in ranked if id not in seen]
+        seen |= {id for id, _ in ranked}
+        yield from _taken(fresh, page)
         if page.full:
             return
         if len(ranked) < count:
             break
-        done, count = count, count * 4
-    yield from _by_words(spaces, query, page, frozenset(id for id, _ in ranked))
+        count *= 4
+    yield from _by_words(spaces, query, page, seen)
 
 
 def _taken(ranked: Sequence[tuple[int, float]], page: _Page) -> Plan[None]:

@@ -198,6 +198,10 @@ class _Restoring:
         fields: Fields,
     ) -> dict[str, Any]:
         vectors = None if owner.embedder is None else _vectors(one, owner.vectors)
+        # Which fields the store's own are, only a store that is opened with an index knows.
+        known = fields is not None or sort == "message" or self._indexing.embedder is not None
+        if known and vectors is not None and len(vectors) != len(texts):
+            vectors = None  # some were lost; `reindex` makes them anew
         space, revision = self._spaces[one.path], self._revision
         return document_rows(id, space, sort, texts, vectors, fields, revision, owner.embedder)
 

@@ -51,7 +51,12 @@ _SETTINGS = {
 }
 
 # A row may come or go between a look and a write, where two writers hold different places.
-_BY_OTHERS = (errors.TransactionRollback, errors.UniqueViolation, errors.ForeignKeyViolation)
+_BY_OTHERS = (
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+    errors.UniqueViolation,
+    errors.ForeignKeyViolation,
+)
 
 Pool = ConnectionPool[Connection]
 

@@ -85,6 +85,9 @@ SELECT count(*) AS number FROM (
     WHERE embedder = :embedder AND sort = :sort AND space IN INTS(:spaces) LIMIT :limit
 ) AS found
 
+-- name: ef_search
+SELECT set_config('hnsw.ef_search', CAST(CAST(:number AS bigint) AS text), true)
+
 -- name: nearest
 SELECT document, -(vector <#> CAST(:vector AS real[])::vector) AS score FROM vectors
 WHERE embedder = {embedder} AND sort = :sort AND space IN INTS(:spaces)

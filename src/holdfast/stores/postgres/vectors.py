@@ -24,11 +24,13 @@ SMALL = 2_000
 """Up to how many vectors are compared one by one, which is exact, and faster than an index over
 many namespaces of which only one is asked for."""
 
+FEWEST, MOST = 100, 1_000
+"""How many candidates a search in the index holds; pgvector allows no more."""
+
 SETTINGS = {
-    # Where few of the nearest are in scope, the index is read on, in order.
-    "hnsw.iterative_scan": "strict_order",
-    # How many candidates are held at a time: more find the true nearest more often.
-    "hnsw.ef_search": "100",
+    # Where few of the nearest are in scope, the index is read on. What comes late and is nearer
+    # than what came before is kept: it is put in order here.
+    "hnsw.iterative_scan": "relaxed_order",
     # Whoever has to read further than this is sooner done without the index; see `nearest`.
     "hnsw.max_scan_tuples": "20000",
 }
@@ -86,6 +88,8 @@ def _by_index(asked: Nearest, where: Mapping[str, Any], query: Query) -> list[tu
     text = shaped("nearest", asked.embedder, len(asked.vector))
     limit = asked.count
     while True:
+        # So many candidates are held at a time: more find the true nearest more often.
+        query(statements()["ef_search"].text, {"number": min(max(limit, FEWEST), MOST)})
         rows = query(text, {**where, "limit": limit})
         found = _ranked(rows)
         if len(found) >= asked.count or len(rows) < limit:
