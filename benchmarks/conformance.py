@@ -180,8 +180,9 @@ def described(address: str, python: str) -> str:
     theirs = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
     return (
         f"Made by `python benchmarks/conformance.py` on {datetime.now(UTC):%Y-%m-%d} with Python "
-        f"{platform.python_version()}, SQLite {sqlite3.sqlite_version} (LangGraph's SQLite "
-        f"stores: Python {theirs[0]}, SQLite {theirs[1]}), PostgreSQL {server}."
+        f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}, PostgreSQL {server}.\n"
+        f"LangGraph's SQLite stores load an extension, and so ran in Python {theirs[0]} with SQLite "
+        f"{theirs[1]}."
     )
 
 

@@ -12,8 +12,8 @@ from holdfast import (
     open_store,
     recall,
 )
-from holdfast.ledger import Commit
 from holdfast.memory import Message
+from holdfast.operations import Commit
 from holdfast.testing import ScriptedModel
 
 NS = ("memories", "nora")
@@ -56,7 +56,8 @@ async def test_a_memory_knows_the_messages_it_came_from(ledger, how):
     (version,) = ledger.history(NS, put["key"])
     source = version.provenance
     assert (source.who, source.thread) == ("user", "monday")
-    assert source.run and source.prompt.startswith("instructions-")
+    assert source.run
+    assert source.prompt.startswith("instructions-")
     assert [v.key for v in ledger.derived_from(NS, Source("thread", "monday"))] == [put["key"]]
     assert [v.key for v in ledger.derived_from(NS, Source("run", source.run))] == [put["key"]]
     assert puts.receipt.revision == version.revision
@@ -131,7 +132,9 @@ def test_a_race_in_the_very_commit_is_tried_again_and_told_when_it_is_never_won(
             return super().perform(op)
 
     def patched(value):
-        return [("PatchDoc", {"json_doc_id": "p", "op": "replace", "path": "/mine", "value": value})]
+        return [
+            ("PatchDoc", {"json_doc_id": "p", "op": "replace", "path": "/mine", "value": value})
+        ]
 
     original, ledger.__class__ = ledger.__class__, Busy
     try:

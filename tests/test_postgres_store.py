@@ -1,4 +1,4 @@
-"""The PostgreSQL store: as the SQLite store, for many machines; what breaks, and who comes second."""
+"""The PostgreSQL store: as the SQLite store, for many machines; and what breaks."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ from holdfast.errors import (
     StoreUnreadable,
 )
 from holdfast.memory import Message
-from holdfast.stores.plan import erasing, reindexing
+from holdfast.stores.plan import erasing
 from holdfast.stores.plan.committing import commit, prepare
 from holdfast.stores.plan.effects import Lock, Sql, Transaction
 from holdfast.stores.plan.spaces import now_text
@@ -204,10 +204,15 @@ def test_it_is_like_a_dict(kept):
     run_state_machine_as_test(LikeADict, settings=short)
 
 
-@given(st.dictionaries(st.text(), st.text() | st.integers() | st.floats(allow_nan=False) | st.none()))
+@given(
+    st.dictionaries(st.text(), st.text() | st.integers() | st.floats(allow_nan=False) | st.none())
+)
 @settings(max_examples=50, deadline=None)
 def test_any_json_value_survives(kept, value):
-    value = {key: None if inner in (float("inf"), -float("inf")) else inner for key, inner in value.items()}
+    value = {
+        key: None if inner in (float("inf"), -float("inf")) else inner
+        for key, inner in value.items()
+    }
     kept.batch([PutOp(("json",), "k", value), PutOp(("json",), "l", value)])
     for key in "kl":
         assert json.dumps(kept.get(("json",), key).value) == json.dumps(value)
@@ -302,7 +307,9 @@ def test_an_index_with_a_filter_gives_as_many_as_asked(open_postgres):
     store.batch(puts)
     found = store.search(NS, query="w1 w1 w2", filter={"part": 3}, limit=100)
     assert len(found) == 100
-    vectors = {op.key: store.indexing.embedder.documents([op.value["text"]])[0] for op in puts[3::10]}
+    vectors = {
+        op.key: store.indexing.embedder.documents([op.value["text"]])[0] for op in puts[3::10]
+    }
     (asked,) = store.indexing.embedder.documents(["w1 w1 w2"])
     best = sorted((cosine(asked, vector) for vector in vectors.values()), reverse=True)[:100]
     near = [item for item in found if cosine(asked, vectors[item.key]) >= best[-1] - 1e-6]
@@ -373,7 +380,7 @@ def test_a_database_without_pgvector_is_told(database):
         admin.execute(f"CREATE SCHEMA holdfast AUTHORIZATION {user}")
     try:
         limited = make_conninfo(database, user=user, password="secret")
-        with pytest.raises(ConfigurationError, match="pgvector.*CREATE EXTENSION vector"):
+        with pytest.raises(ConfigurationError, match=r"pgvector.*CREATE EXTENSION vector"):
             PostgresStore(limited, index=index())
         with PostgresStore(limited) as store:
             store.put(NS, "k", {"text": "tea"})
@@ -463,13 +470,19 @@ store.put(("p",), "k", {{}})
 
 def test_tables_of_a_newer_holdfast_are_refused(postgres_url, postgres_schema, postgres_admin):
     PostgresStore(postgres_url, schema=postgres_schema).close()
-    postgres_admin.execute(f"UPDATE {postgres_schema}.settings SET value = '99' WHERE name = 'format'")
-    with pytest.raises(StoreTooNew, match="has format 99, or have|have format 99"):
+    postgres_admin.execute(
+        f"UPDATE {postgres_schema}.settings SET value = '99' WHERE name = 'format'"
+    )
+    with pytest.raises(StoreTooNew, match=r"has format 99|have format 99"):
         PostgresStore(postgres_url, schema=postgres_schema)
 
 
-@pytest.mark.parametrize("theirs", ["settings (name text, theirs int)", "settings (a int)", "items ()"])
-def test_tables_of_others_are_refused_and_left(postgres_url, postgres_schema, postgres_admin, theirs):
+@pytest.mark.parametrize(
+    "theirs", ["settings (name text, theirs int)", "settings (a int)", "items ()"]
+)
+def test_tables_of_others_are_refused_and_left(
+    postgres_url, postgres_schema, postgres_admin, theirs
+):
     postgres_admin.execute(f"CREATE SCHEMA {postgres_schema}")
     postgres_admin.execute(f"CREATE TABLE {postgres_schema}.{theirs}")
     with pytest.raises(StoreUnreadable, match="another program"):

@@ -25,7 +25,8 @@ from langgraph.store.base import (
     SearchOp,
 )
 
-from holdfast import ledger, open_store
+from holdfast import open_store
+from holdfast import operations as ledger
 from holdfast.dump import KINDS
 from holdfast.errors import HoldfastError, OutOfScope
 from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write

@@ -21,8 +21,9 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.store.base import BaseStore, Op, PutOp
 
-from holdfast.ledger import Commit, Ledger, LedgerOp
+from holdfast.ledger import Ledger
 from holdfast.namespace import current_config
+from holdfast.operations import Commit, LedgerOp
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")

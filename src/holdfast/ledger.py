@@ -1,232 +1,44 @@
-"""The ledger: what `BaseStore` has no word for, as operations and as methods.
+"""The ledger: what `BaseStore` has no word for, as methods.
 
-Operations are data, as in LangGraph's `store.base`: a store fulfils two methods, `perform` and
-`aperform`, and a fence around it checks them in one place.
+Each method makes one operation, as data, in the way of LangGraph's `store.base`: a store fulfils
+two methods, `perform` and `aperform`, and a fence around it checks operations in one place.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from langgraph.store.base import BaseStore
 
 from holdfast.history import ChangeSet, Entry, Erasure, Finding, Job, Record, Source, Version
 from holdfast.memory import Receipt
-
-T = TypeVar("T")
-Namespace = tuple[str, ...]
-
-
-class LedgerOp(Generic[T]):
-    """One operation of a ledger; it gives a `T`."""
-
-    namespace: Namespace
-
-
-@dataclass(frozen=True, slots=True)
-class Commit(LedgerOp[Receipt]):
-    """See `Ledger.commit`."""
-
-    changes: ChangeSet
-
-    @property
-    def namespace(self) -> Namespace:  # type: ignore[override]
-        """Where."""
-        return self.changes.namespace
-
-
-@dataclass(frozen=True, slots=True)
-class Records(LedgerOp[list[Record | None]]):
-    """See `Ledger.records`."""
-
-    namespace: Namespace
-    keys: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class History(LedgerOp[list[Version]]):
-    """See `Ledger.history`."""
-
-    namespace: Namespace
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class AsOf(LedgerOp[list[Version]]):
-    """See `Ledger.as_of`."""
-
-    namespace: Namespace
-    time: str
-    key: str | None = None
-    valid_at: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Diff(LedgerOp[list[dict[str, Any]]]):
-    """See `Ledger.diff`."""
-
-    namespace: Namespace
-    key: str
-    a: int
-    b: int
-
-
-@dataclass(frozen=True, slots=True)
-class Revert(LedgerOp[Receipt]):
-    """See `Ledger.revert`."""
-
-    namespace: Namespace
-    key: str | None = None
-    revision: int | None = None
-    source: Source | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sources(LedgerOp[list[Entry]]):
-    """See `Ledger.sources`."""
-
-    namespace: Namespace
-    key: str
-    revision: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DerivedFrom(LedgerOp[list[Version]]):
-    """See `Ledger.derived_from`."""
-
-    namespace: Namespace
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Journal(LedgerOp[list[Entry]]):
-    """See `Ledger.journal`."""
-
-    namespace: Namespace
-    thread: str | None = None
-    after: int = 0
-    limit: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbours(LedgerOp[list[Entry]]):
-    """See `Ledger.neighbours`."""
-
-    namespace: Namespace
-    key: str
-    before: int = 2
-    after: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class SearchJournal(LedgerOp[list[Entry]]):
-    """See `Ledger.search_journal`."""
-
-    namespace: Namespace
-    query: str
-    limit: int = 10
-    offset: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Threads(LedgerOp[dict[str, int]]):
-    """See `Ledger.threads`."""
-
-    namespace: Namespace
-
-
-@dataclass(frozen=True, slots=True)
-class ReadCursor(LedgerOp[int]):
-    """See `Ledger.cursor`."""
-
-    namespace: Namespace
-    thread: str
-    reader: str
-
-
-@dataclass(frozen=True, slots=True)
-class Jobs(LedgerOp[list[Job]]):
-    """See `Ledger.jobs`."""
-
-    namespace: Namespace
-
-
-@dataclass(frozen=True, slots=True)
-class Pin(LedgerOp[bool]):
-    """See `Ledger.pin`."""
-
-    namespace: Namespace
-    key: str
-    pinned: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Forget(LedgerOp[Erasure]):
-    """See `Ledger.forget`."""
-
-    namespace: Namespace
-    key: str | None = None
-    source: Source | None = None
-    filter: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reindex(LedgerOp[int]):
-    """See `Ledger.reindex`."""
-
-    namespace: Namespace
-    progress: Callable[[int, int], None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Doctor(LedgerOp[list[Finding]]):
-    """See `Ledger.doctor`."""
-
-    namespace: Namespace
-    progress: Callable[[int, int], None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Keys(LedgerOp[list[tuple[Namespace, str]]]):
-    """See `Ledger.keys`."""
-
-    namespace: Namespace
-    beginning: str = ""
-    messages: bool = False
-    limit: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Export(LedgerOp[int]):
-    """Hand out all that is in a namespace and below, as of one moment; give the number of records.
-
-    Args:
-        namespace: Stored labels; those of the records are told from here on.
-        take: Called with each record, JSON data in the form of `holdfast.dump`.
-        progress: Called with how many memories and messages are done and how many there are.
-    """
-
-    namespace: Namespace
-    take: Callable[[dict[str, Any]], None]
-    progress: Callable[[int, int], None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Import(LedgerOp[int]):
-    """Write records in one transaction, all or none; give their number.
-
-    Args:
-        namespace: Stored labels, below which the records go.
-        records: Pairs of where a record stands, for errors, and the record, one of
-            `holdfast.dump`. They may be gone through more than once.
-    """
-
-    namespace: Namespace
-    records: Iterable[tuple[str, Any]]
+from holdfast.operations import (
+    AsOf,
+    Commit,
+    DerivedFrom,
+    Diff,
+    Doctor,
+    Forget,
+    History,
+    Jobs,
+    Journal,
+    Keys,
+    LedgerOp,
+    Namespace,
+    Neighbours,
+    Pin,
+    ReadCursor,
+    Records,
+    Reindex,
+    Revert,
+    SearchJournal,
+    Sources,
+    T,
+    Threads,
+)
 
 
 class Ledger(ABC):

@@ -10,8 +10,9 @@ from langgraph.store.base import BaseStore, GetOp, Item, Op, SearchItem, SearchO
 
 from holdfast.analysis import Bm25, count, known_tokens, question_tokens, value_text
 from holdfast.flow import Flow, Perform, StoreOps
-from holdfast.ledger import Ledger, SearchJournal
+from holdfast.ledger import Ledger
 from holdfast.memory import DEFAULT_KEY, profile_key, unwrap
+from holdfast.operations import SearchJournal
 
 PAGE = 100
 MOST = 1_000

@@ -15,7 +15,8 @@ from langgraph.store.base import Op, Result, TTLConfig
 
 from holdfast.errors import ConfigurationError
 from holdfast.flow import adrive, drive
-from holdfast.ledger import LedgerOp, LedgerStore, Namespace
+from holdfast.ledger import LedgerStore
+from holdfast.operations import LedgerOp, Namespace
 from holdfast.stores import works
 from holdfast.stores.plan.effects import (
     EmbedQuery,

@@ -10,9 +10,10 @@ from langgraph.store.base import BaseStore, GetOp, PutOp
 
 from holdfast.flow import Flow, Perform, StoreOps
 from holdfast.history import ChangeSet
-from holdfast.ledger import Commit, Ledger, Records
+from holdfast.ledger import Ledger
 from holdfast.memory import Change, Receipt, unwrap
 from holdfast.namespace import decode_namespace
+from holdfast.operations import Commit, Records
 
 TRIES = 8
 """How often a change is made anew on what others wrote meanwhile."""

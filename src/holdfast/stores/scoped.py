@@ -15,7 +15,8 @@ from langgraph.store.base import (
 )
 
 from holdfast.errors import InputError, OutOfScope
-from holdfast.ledger import LedgerOp, LedgerStore, Namespace
+from holdfast.ledger import LedgerStore
+from holdfast.operations import LedgerOp, Namespace
 from holdfast.stores.plan.committing import check_namespace
 from holdfast.stores.plan.reading import fits
 

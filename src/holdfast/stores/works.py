@@ -17,7 +17,7 @@ from langgraph.store.base import (
     validate_op_namespace,
 )
 
-from holdfast import ledger
+from holdfast import operations
 from holdfast.errors import ConfigurationError, EmbedderFailed, InputError, StoreUnreadable
 from holdfast.history import Erasure, Finding
 from holdfast.memory import Receipt
@@ -159,48 +159,48 @@ def _questions(queries: Sequence[str], indexing: Indexing) -> Work[dict[str, Vec
 # The ledger's operations
 
 _PLANS: dict[type, Callable[[Any], Plan[Any]]] = {
-    ledger.Records: past.records,
-    ledger.History: past.history,
-    ledger.AsOf: past.as_of,
-    ledger.Diff: past.diff,
-    ledger.Sources: past.sources,
-    ledger.DerivedFrom: past.derived_from,
-    ledger.Journal: journal.read,
-    ledger.Neighbours: journal.neighbours,
-    ledger.SearchJournal: journal.search,
-    ledger.Threads: journal.threads,
-    ledger.ReadCursor: journal.cursor,
-    ledger.Pin: past.pin,
-    ledger.Jobs: committing.jobs,
-    ledger.Keys: dumping.keys,
-    ledger.Export: dumping.export,
+    operations.Records: past.records,
+    operations.History: past.history,
+    operations.AsOf: past.as_of,
+    operations.Diff: past.diff,
+    operations.Sources: past.sources,
+    operations.DerivedFrom: past.derived_from,
+    operations.Journal: journal.read,
+    operations.Neighbours: journal.neighbours,
+    operations.SearchJournal: journal.search,
+    operations.Threads: journal.threads,
+    operations.ReadCursor: journal.cursor,
+    operations.Pin: past.pin,
+    operations.Jobs: committing.jobs,
+    operations.Keys: dumping.keys,
+    operations.Export: dumping.export,
 }
 
 
-def work(op: ledger.LedgerOp[Any], indexing: Indexing, default_ttl: float | None) -> Work[Any]:
+def work(op: operations.LedgerOp[Any], indexing: Indexing, default_ttl: float | None) -> Work[Any]:
     """Return what an operation of the ledger comes to."""
-    if isinstance(op, ledger.Commit):
+    if isinstance(op, operations.Commit):
         return _commit(prepare(op.changes, indexing, default_ttl), indexing)
     check_namespace(op.namespace, root=True)
     check_op(op)
-    if isinstance(op, ledger.Revert):
+    if isinstance(op, operations.Revert):
         return _revert(op, indexing)
-    if isinstance(op, ledger.Forget):
+    if isinstance(op, operations.Forget):
         return _forget(op, indexing)
-    if isinstance(op, ledger.Reindex):
+    if isinstance(op, operations.Reindex):
         return _reindex(op, indexing)
-    if isinstance(op, ledger.Doctor):
+    if isinstance(op, operations.Doctor):
         return _doctor(op, indexing)
-    if isinstance(op, ledger.Import):
+    if isinstance(op, operations.Import):
         return _import(op, indexing)
     if type(op) not in _PLANS:
-        raise InputError(f"{op!r} is not an operation of a ledger.")
+        raise InputError(f"{op!r} is not an operation of a operations.")
     return _read(op)
 
 
-def _read(op: ledger.LedgerOp[Any]) -> Work[Any]:
+def _read(op: operations.LedgerOp[Any]) -> Work[Any]:
     plan = partial(_PLANS[type(op)], op)
-    return (yield Transaction(plan, writes=isinstance(op, ledger.Pin)))
+    return (yield Transaction(plan, writes=isinstance(op, operations.Pin)))
 
 
 def _commit(ready: Ready, indexing: Indexing) -> Work[Receipt]:
@@ -211,7 +211,7 @@ def _commit(ready: Ready, indexing: Indexing) -> Work[Receipt]:
     return cast("Receipt", (yield Transaction(plan, writes=True)))
 
 
-def _revert(op: ledger.Revert, indexing: Indexing) -> Work[Receipt]:
+def _revert(op: operations.Revert, indexing: Indexing) -> Work[Receipt]:
     for _ in range(TRIES):
         undoing = yield Transaction(partial(reverting.revert, op, indexing), writes=False)
         writes = undoing.writes
@@ -227,7 +227,7 @@ def _revert(op: ledger.Revert, indexing: Indexing) -> Work[Receipt]:
     return reverting.told(op, undoing, written)
 
 
-def _forget(op: ledger.Forget, indexing: Indexing) -> Work[Erasure]:
+def _forget(op: operations.Forget, indexing: Indexing) -> Work[Erasure]:
     check_filter(op.filter)
     erased = yield Transaction(partial(erasing.forget, op, indexing), writes=True)
     if (yield Transaction(partial(setting, SCRUB), writes=False)) is None:
@@ -239,7 +239,7 @@ def _forget(op: ledger.Forget, indexing: Indexing) -> Work[Erasure]:
     return Erasure(*counts, complete=False, reason=reason)
 
 
-def _reindex(op: ledger.Reindex, indexing: Indexing) -> Work[int]:
+def _reindex(op: operations.Reindex, indexing: Indexing) -> Work[int]:
     embedder = indexing.fingerprint
     if embedder is None:
         raise ConfigurationError(
@@ -260,7 +260,7 @@ def _reindex(op: ledger.Reindex, indexing: Indexing) -> Work[int]:
             op.progress(done, max(total, done))
 
 
-def _doctor(op: ledger.Doctor, indexing: Indexing) -> Work[list[Finding]]:
+def _doctor(op: operations.Doctor, indexing: Indexing) -> Work[list[Finding]]:
     told = yield Examine()
     found = [Finding("database", (), None, detail) for detail in told]
     try:
@@ -270,7 +270,7 @@ def _doctor(op: ledger.Doctor, indexing: Indexing) -> Work[list[Finding]]:
     return found
 
 
-def _import(op: ledger.Import, indexing: Indexing) -> Work[int]:
+def _import(op: operations.Import, indexing: Indexing) -> Work[int]:
     return cast("int", (yield Transaction(partial(restoring.restore, op, indexing), writes=True)))
 
 

@@ -19,8 +19,8 @@ from holdfast.dump import (
 )
 from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Said, Who, instant
-from holdfast.ledger import Import, Namespace
 from holdfast.memory import MESSAGE_KIND, Memory, wrap
+from holdfast.operations import Import, Namespace
 from holdfast.stores.plan.spaces import now_text
 from holdfast.transfer.chatgpt import read_chatgpt
 from holdfast.transfer.jsonl import Progress, Told, ledger_of

@@ -19,7 +19,8 @@ from pydantic import BaseModel
 
 from holdfast.dump import KINDS, Dumped
 from holdfast.errors import ConfigurationError, InputError, shown
-from holdfast.ledger import Export, Import, Ledger, Namespace
+from holdfast.ledger import Ledger
+from holdfast.operations import Export, Import, Namespace
 from holdfast.stores.plan.committing import dumped
 from holdfast.transfer.reading import checked, reading
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
-from holdfast.ledger import AsOf, LedgerOp, SearchJournal
 from holdfast.memory import Message
+from holdfast.operations import AsOf, LedgerOp, SearchJournal
 
 _TEXTS = ("key", "reader", "beginning")
 _NUMBERS = ("revision", "after", "limit", "offset", "before", "a", "b")

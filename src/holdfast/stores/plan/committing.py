@@ -11,9 +11,9 @@ from langgraph.store.base import NotProvided, PutOp, validate_op_namespace
 
 from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Job, Provenance, Write, instant
-from holdfast.ledger import Jobs
 from holdfast.memory import Change, Receipt, unwrap
 from holdfast.namespace import decode_namespace
+from holdfast.operations import Jobs
 from holdfast.stores.plan import journal
 from holdfast.stores.plan.checking import check_changes
 from holdfast.stores.plan.documents import read_value

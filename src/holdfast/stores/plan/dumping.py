@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from holdfast.history import instant
-from holdfast.ledger import Export, Keys, Namespace
+from holdfast.operations import Export, Keys, Namespace
 from holdfast.stores.plan.committing import dumped
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Plan, Row, Sql

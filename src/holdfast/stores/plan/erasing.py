@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from holdfast.errors import InputError
 from holdfast.history import Erasure, Source
-from holdfast.ledger import Forget
+from holdfast.operations import Forget
 from holdfast.stores.filters import matches
 from holdfast.stores.plan.documents import document_rows, read_value
 from holdfast.stores.plan.effects import Draw, Lock, Plan, Row, Sql, SqlMany

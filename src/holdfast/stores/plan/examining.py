@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from holdfast.analysis import tokens, value_text
 from holdfast.history import Finding
 from holdfast.journal import said
-from holdfast.ledger import Doctor
+from holdfast.operations import Doctor
 from holdfast.stores.plan.documents import read_value, space_token
 from holdfast.stores.plan.dumping import (
     PAGE,

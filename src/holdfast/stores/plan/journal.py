@@ -9,8 +9,8 @@ from datetime import datetime
 
 from holdfast.history import Cursor, Entry, Said
 from holdfast.journal import identities, is_said, once, said
-from holdfast.ledger import Journal, Neighbours, ReadCursor, SearchJournal, Threads
 from holdfast.memory import MESSAGE_KIND, Change, Message, storable
+from holdfast.operations import Journal, Neighbours, ReadCursor, SearchJournal, Threads
 from holdfast.stores.plan.documents import document_rows
 from holdfast.stores.plan.effects import Draw, Plan, Row, Sql, SqlMany
 from holdfast.stores.plan.indexing import Vector

@@ -9,7 +9,7 @@ import jsonpatch
 
 from holdfast.errors import InputError
 from holdfast.history import Entry, Provenance, Record, Source, Version
-from holdfast.ledger import AsOf, DerivedFrom, Diff, History, Pin, Records, Revert, Sources
+from holdfast.operations import AsOf, DerivedFrom, Diff, History, Pin, Records, Revert, Sources
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Plan, Row, Sql
 from holdfast.stores.plan.erasing import with_descendants

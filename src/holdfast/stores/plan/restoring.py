@@ -18,8 +18,8 @@ from holdfast.dump import (
     DumpedVersion,
 )
 from holdfast.errors import InputError
-from holdfast.ledger import Import, Namespace
 from holdfast.memory import Message, same
+from holdfast.operations import Import, Namespace
 from holdfast.stores.plan.committing import check_namespace, check_place, dumped
 from holdfast.stores.plan.documents import document_rows
 from holdfast.stores.plan.dumping import unpacked

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from holdfast.history import Provenance
-from holdfast.ledger import Revert
 from holdfast.memory import Change, Receipt, same, unwrap
 from holdfast.namespace import decode_namespace
+from holdfast.operations import Revert
 from holdfast.patch import merge
 from holdfast.stores.plan.committing import dumped
 from holdfast.stores.plan.documents import read_value

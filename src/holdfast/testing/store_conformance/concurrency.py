@@ -16,6 +16,8 @@ from holdfast.testing.store_conformance.suite import NS, Suite, held, keys
 THREADS = 8
 SLOWEST_BEAT = 0.05
 """Seconds between two beats of a free loop, on the average, also on a busy machine."""
+LET_PASS = 0.5
+"""Seconds without a beat that are forgiven: work in memory that is over so soon needs no thread."""
 
 
 class Concurrency(Suite):
@@ -104,7 +106,7 @@ class Concurrency(Suite):
         assert held(self.run(scenario())) == {"n": 1}
 
     def test_async_methods_do_not_block_the_loop(self, store: BaseStore) -> None:
-        """Async methods do not block the loop."""
+        """Async methods do not block the loop (half a second of 5,000 puts is let pass)."""
         ops = [PutOp(NS, str(n), {"n": n, "text": f"some words {n}"}) for n in range(5_000)]
 
         async def scenario() -> None:
@@ -112,7 +114,7 @@ class Concurrency(Suite):
             await store.abatch([SearchOp(NS, filter={"n": {"$gte": 0}}, limit=5_000)])
 
         took, beats = self.run(_heartbeats(scenario))
-        assert beats >= took / SLOWEST_BEAT - 1
+        assert beats >= (took - LET_PASS) / SLOWEST_BEAT
 
     def test_sync_methods_work_inside_a_loop(self, store: BaseStore) -> None:
         """Sync methods work inside a running loop, too."""
