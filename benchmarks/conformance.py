@@ -181,7 +181,7 @@ def described(address: str, python: str) -> str:
     return (
         f"Made by `python benchmarks/conformance.py` on {datetime.now(UTC):%Y-%m-%d} with Python "
         f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}, PostgreSQL {server}.\n"
-        f"LangGraph's SQLite stores load an extension, and so ran in Python {theirs[0]} with SQLite "
+        f"LangGraph's SQLite stores load an extension: Python {theirs[0]} with SQLite "
         f"{theirs[1]}."
     )
 
