@@ -8,7 +8,6 @@ import secrets
 import subprocess
 import sys
 import threading
-import time
 from collections import defaultdict
 from functools import partial
 
@@ -32,9 +31,10 @@ from holdfast.errors import (
     StoreUnreadable,
 )
 from holdfast.memory import Message
-from holdfast.stores.plan import erasing
+from holdfast.stores.plan import erasing, reindexing
 from holdfast.stores.plan.committing import commit, prepare
 from holdfast.stores.plan.effects import Lock, Sql, Transaction
+from holdfast.stores.plan.indexing import Vector
 from holdfast.stores.plan.spaces import now_text
 from holdfast.stores.postgres.locks import SINGLE, wanted
 from holdfast.stores.postgres.sql import statements
@@ -90,6 +90,7 @@ class Halt:
         while True:
             result = yield asked
             if self.name == getattr(asked, "name", type(asked).__name__):
+                yield Sql("setting", {"name": "format"})  # waits until the server has done it
                 self.reached.set()
                 assert self.going.wait(20)
             try:
@@ -537,12 +538,12 @@ def test_errors_name_the_database_and_no_password(tmp_path):
         assert caught.value.__cause__ is None
 
 
-def test_no_password_shows(postgres_url, postgres_schema):
-    known = conninfo_to_dict(postgres_url).get("password") or "hush-hush"
-    url = make_conninfo(postgres_url, password=known)
-    with PostgresStore(url, schema=postgres_schema) as store:
-        assert known not in repr(store).replace("postgres", "")
-        assert repr(store).startswith("PostgresStore('host=")
+def test_a_store_shows_where_it_is_and_no_password(postgres_url, store):
+    known = conninfo_to_dict(postgres_url)
+    assert repr(store).startswith("PostgresStore('")
+    assert repr(store).endswith(f"dbname={known['dbname']}', schema={store.schema!r})")
+    assert "password" not in repr(store)
+    assert "user" not in repr(store)
 
 
 def test_closing_twice_is_harmless_and_use_after_it_is_told(open_postgres):
@@ -554,25 +555,14 @@ def test_closing_twice_is_harmless_and_use_after_it_is_told(open_postgres):
         store.get(NS, "k")
 
 
-def end_backends(admin, store, but=()):
-    """End the server's side of a store's connections, as a restart does."""
-    ended = admin.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-        "WHERE application_name = 'holdfast' AND pid <> ALL(%s) AND pid = ANY(%s)",
-        [list(but), list(backends(admin, store))],
-    ).fetchall()
-    assert ended
-    assert all(done for (done,) in ended)
-
-
 def backends(admin, store):
-    """Return the server's processes that serve a store: those that have prepared its tables."""
+    """Return the server's processes that are just at work for a store."""
     rows = admin.execute(
         "SELECT DISTINCT l.pid FROM pg_locks l JOIN pg_class c ON c.oid = l.relation "
         "WHERE c.relnamespace = %s::regnamespace",
         [store.schema],
     ).fetchall()
-    return {pid for (pid,) in rows}
+    return [pid for (pid,) in rows]
 
 
 def test_a_connection_that_breaks_in_the_middle_leaves_nothing_half_written(store, postgres_admin):
@@ -581,22 +571,16 @@ def test_a_connection_that_breaks_in_the_middle_leaves_nothing_half_written(stor
     changes = ChangeSet(NS, (Write("before", {"v": 2}), Write("new", {"v": 2})))
     plan = partial(commit, prepare(changes, store.indexing, None), None)
     racer = halted(store, halt, plan)
-    wait_for(lambda: backends(postgres_admin, store))
-    end_backends(postgres_admin, store)
+    (pid,) = backends(postgres_admin, store)
+    assert postgres_admin.execute("SELECT pg_terminate_backend(%s, 5000)", [pid]).fetchone() == (
+        True,
+    )
     halt.going.set()
     with pytest.raises(StoreLost, match="nothing was written"):
         racer.result()
     assert [(item.key, item.value) for item in store.search(NS)] == [("before", {"v": 1})]
     assert len(store.history(NS, "before")) == 1
     assert store.doctor() == []
-
-
-def wait_for(happened):
-    for _ in range(200):
-        if happened():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not happen")
 
 
 def test_a_connection_that_breaks_in_a_commit_leaves_a_doubt(store, postgres_admin):
@@ -671,11 +655,22 @@ def test_a_statement_that_takes_too_long_is_busy(postgres_url, open_postgres):
     racer.result()
 
 
-def test_a_server_that_lets_nobody_write_is_told(postgres_url, open_postgres):
-    store = open_postgres()
-    replica = make_conninfo(postgres_url, options="-c default_transaction_read_only=on")
-    with PostgresStore(replica, schema=store.schema) as other:
-        assert other.search(NS) == []
+def test_who_may_only_read_is_told(postgres_url, postgres_admin, store):
+    store.put(NS, "k", {"text": "tea"})
+    reader = f"reader_{secrets.token_hex(4)}"
+    postgres_admin.execute(
+        f"CREATE ROLE {reader} LOGIN PASSWORD 'secret'; "
+        f"GRANT USAGE ON SCHEMA {store.schema} TO {reader}; "
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {store.schema} TO {reader}"
+    )
+    try:
+        url = make_conninfo(postgres_url, user=reader, password="secret")
+        with PostgresStore(url, schema=store.schema) as other:
+            assert keys(other.search(NS, query="tea")) == ["k"]
+            with pytest.raises(StoreError, match=r"permission denied .* nothing was written"):
+                other.put(NS, "k", {})
+    finally:
+        postgres_admin.execute(f"DROP OWNED BY {reader}; DROP ROLE {reader}")
 
 
 def test_damaged_values_are_told(store, postgres_admin):
@@ -790,20 +785,45 @@ def test_a_sweep_leaves_what_was_written_anew(store):
     assert store.get(NS, "k").value == {"v": 2}
 
 
-def test_vectors_made_late_never_replace_newer_ones(open_postgres):
-    store = open_postgres(index())
-    embedder = store.indexing.embedder
-    store.put(NS, "k", {"text": "old"})
-    (document,) = store.transact(
-        Transaction(lambda: (yield Sql("pending", pending_of(embedder))), writes=False)
-    ) or [None]
-    assert document is None
-    vectors = {"old": tuple(embedder.documents(["old"])[0])}
-    assert vectors
+@pytest.fixture
+def late(postgres_url, postgres_schema):
+    """A store with one memory that has no vector yet, and the plan that would write it."""
+    with PostgresStore(postgres_url, schema=postgres_schema) as plain:
+        plain.put(NS, "k", {"text": "old"})
+    with PostgresStore(postgres_url, schema=postgres_schema, index=index()) as store:
+        embedder = store.indexing.embedder
+        pending = partial(reindexing.pending, (), embedder.fingerprint, 0, store.indexing)
+        waiting = store.transact(Transaction(pending, writes=False))
+        vectors = {"old": Vector.of(embedder.query("old"))}
+        yield store, partial(reindexing.fill, waiting, vectors, embedder.fingerprint)
 
 
-def pending_of(embedder):
-    return {"spaces": [1], "embedder": embedder.fingerprint, "after": 0, "limit": 5}
+def test_vectors_made_late_are_replaced_by_newer_ones(late):
+    store, fill = late
+    halt = Halt("has_embedder")
+    filling = halted(store, halt, fill)
+    putting = Racer(store.put, NS, "k", {"text": "new"})
+    assert putting.waits()
+    halt.going.set()
+    filling.result()
+    putting.result()
+    assert store.search(NS, query="new")[0].score == pytest.approx(1)
+    assert store.doctor() == []
+
+
+def test_vectors_made_late_do_not_replace_newer_ones(late):
+    store, fill = late
+    halt = Halt("put_document")
+    ready = prepare(ChangeSet(NS, (Write("k", {"text": "new"}),)), store.indexing, None)
+    ready.embedded({"new": Vector.of(store.indexing.embedder.query("new"))})
+    putting = halted(store, halt, partial(commit, ready, store.indexing.fingerprint))
+    filling = Racer(store.transact, Transaction(fill, writes=True))
+    assert filling.waits()
+    halt.going.set()
+    putting.result()
+    filling.result()
+    assert store.search(NS, query="new")[0].score == pytest.approx(1)
+    assert store.doctor() == []
 
 
 # The statements

@@ -408,7 +408,7 @@ def run(examples, opened, *, has_index):
 
 @pytest.fixture
 def model_examples(request):
-    return request.config.getoption("--model-examples", 25)
+    return request.config.getoption("--model-examples", 20)
 
 
 @pytest.mark.parametrize("given", [None, index()], ids=["words", "vectors"])
@@ -418,5 +418,5 @@ def test_sqlite_does_what_the_reference_does(model_examples, given):
 
 @pytest.mark.parametrize("given", [None, index()], ids=["words", "vectors"])
 def test_postgres_does_what_the_reference_does(open_postgres, model_examples, given):
-    examples = max(1, model_examples // 5)
+    examples = max(2, model_examples // 12)
     run(examples, lambda: open_postgres(index=given), has_index=bool(given))

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from holdfast.tools.manage import create_manage_memory_tool
     from holdfast.tools.search import create_search_memory_tool
     from holdfast.tools.toolbox import Toolbox
+    from holdfast.transfer.importing import import_chatgpt, import_items, import_mem0
+    from holdfast.transfer.jsonl import export_store, import_store
 
 __version__ = "0.1.0"
 
@@ -95,6 +97,8 @@ _ROOMS = {
     "holdfast.tools.manage": ("create_manage_memory_tool",),
     "holdfast.tools.search": ("create_search_memory_tool",),
     "holdfast.tools.toolbox": ("Toolbox",),
+    "holdfast.transfer.importing": ("import_chatgpt", "import_items", "import_mem0"),
+    "holdfast.transfer.jsonl": ("export_store", "import_store"),
 }
 _WHERE = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -139,6 +143,11 @@ __all__ = [
     "create_thread_summarizer",
     "decode_label",
     "encode_label",
+    "export_store",
+    "import_chatgpt",
+    "import_items",
+    "import_mem0",
+    "import_store",
     "open_store",
     "recall",
 ]

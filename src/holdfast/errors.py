@@ -108,4 +108,7 @@ def shown(value: object, most: int = 120) -> str:
         >>> shown("tea")
         "'tea'"
     """
-    return cut(repr(value), most)
+    try:
+        return cut(repr(value), most)
+    except RecursionError:
+        return f"a {type(value).__name__}, nested too deeply to be shown"

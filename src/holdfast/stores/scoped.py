@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 from langgraph.store.base import (
     GetOp,
@@ -16,7 +17,7 @@ from langgraph.store.base import (
 
 from holdfast.errors import InputError, OutOfScope
 from holdfast.ledger import LedgerStore
-from holdfast.operations import LedgerOp, Namespace
+from holdfast.operations import Doctor, Jobs, LedgerOp, Namespace, Reindex
 from holdfast.stores.plan.committing import check_namespace
 from holdfast.stores.plan.reading import fits
 
@@ -69,13 +70,18 @@ class ScopedStore(LedgerStore):
         Raises:
             OutOfScope: It reaches outside of the fence; nothing was done.
         """
-        self._check(op.namespace)
-        return self._store.perform(op)
+        return self._store.perform(self._inside(op))
 
     async def aperform(self, op: LedgerOp[T]) -> T:
         """Do one operation of the ledger, awaiting; see `perform`."""
+        return await self._store.aperform(self._inside(op))
+
+    def _inside(self, op: LedgerOp[T]) -> LedgerOp[T]:
+        """Return an operation that was checked; "everything" means everything inside."""
+        if isinstance(op, Doctor | Jobs | Reindex) and op.namespace == ():
+            return cast("LedgerOp[T]", replace(op, namespace=self.scope))
         self._check(op.namespace)
-        return await self._store.aperform(op)
+        return op
 
     def scoped(self, namespace: Namespace) -> ScopedStore:
         """Return a fence within this one."""

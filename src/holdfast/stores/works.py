@@ -18,7 +18,7 @@ from langgraph.store.base import (
 )
 
 from holdfast import operations
-from holdfast.errors import ConfigurationError, EmbedderFailed, InputError, StoreUnreadable
+from holdfast.errors import ConfigurationError, EmbedderFailed, InputError, StoreUnreadable, shown
 from holdfast.history import Erasure, Finding
 from holdfast.memory import Receipt
 from holdfast.stores.filters import check_filter
@@ -33,7 +33,7 @@ from holdfast.stores.plan import (
     restoring,
     reverting,
 )
-from holdfast.stores.plan.checking import check_op
+from holdfast.stores.plan.checking import check_op, check_page
 from holdfast.stores.plan.committing import (
     Ready,
     check_namespace,
@@ -101,9 +101,14 @@ def _checked(ops: Sequence[Op], indexing: Indexing) -> list[Prepared]:
             check_place(op.namespace, op.key)
         elif isinstance(op, SearchOp):
             check_filter(op.filter)
+            check_page(op.limit, op.offset)
+            if op.query is not None and not isinstance(op.query, str):
+                raise InputError(f"query must be a text, got {shown(op.query)}.")
             if not encodable(op.namespace_prefix):
                 raise InputError(f"No item can have the namespace {op.namespace_prefix!r}.")
-        elif not isinstance(op, ListNamespacesOp):
+        elif isinstance(op, ListNamespacesOp):
+            check_page(op.limit, op.offset)
+        else:
             raise InputError(f"{op!r} is not an operation of a store.")
     return writes
 
@@ -229,6 +234,8 @@ def _revert(op: operations.Revert, indexing: Indexing) -> Work[Receipt]:
 
 def _forget(op: operations.Forget, indexing: Indexing) -> Work[Erasure]:
     check_filter(op.filter)
+    if op.filter is not None and not op.filter:
+        raise InputError("An empty filter would forget every memory; leave it out to mean that.")
     erased = yield Transaction(partial(erasing.forget, op, indexing), writes=True)
     if (yield Transaction(partial(setting, SCRUB), writes=False)) is None:
         return cast("Erasure", erased)

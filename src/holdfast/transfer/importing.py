@@ -71,6 +71,15 @@ def import_items(
         ...     ).updated_at
         1
         True
+
+    Example:
+        >>> from holdfast import import_items, open_store
+        >>> from langgraph.store.memory import InMemoryStore
+        >>> old = InMemoryStore()
+        >>> old.put(("m",), "tea", {"content": "likes tea"})
+        >>> with open_store(":memory:") as store:
+        ...     import_items(store, old)
+        1
     """
     ledger = ledger_of(store)
     where = tuple(namespace) or ledger.scope
@@ -118,6 +127,16 @@ def import_mem0(
         InputError: The file cannot be read, holds memories of several users and `user_id` names
             none, or there is such a memory already; nothing was written.
         ConfigurationError: The store keeps no history.
+
+    Example:
+        >>> import json, pathlib, tempfile
+        >>> from holdfast import import_mem0, open_store
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "mem0.json"
+        >>> _ = file.write_text(json.dumps({"results": [{"id": "1", "memory": "likes tea"}]}))
+        >>> with open_store(":memory:") as store:
+        ...     done = import_mem0(store, file, ("m",))
+        ...     len(store.search(("m",)))
+        1
     """
     ledger = ledger_of(store)
     found = list(read_mem0(path))
@@ -164,6 +183,20 @@ def import_chatgpt(
     Raises:
         InputError: A file or a conversation cannot be read; nothing was written.
         ConfigurationError: The store keeps no journal.
+
+    Example:
+        >>> import json, pathlib, tempfile
+        >>> from holdfast import import_chatgpt, open_store
+        >>> words = {"content_type": "text", "parts": ["Tea!"]}
+        >>> said = {"author": {"role": "user"}, "content": words}
+        >>> node = {"id": "n", "message": {"id": "n", **said}, "parent": None, "children": []}
+        >>> talk = {"id": "t", "title": "Tea", "mapping": {"n": node}, "current_node": "n"}
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "conversations.json"
+        >>> _ = file.write_text(json.dumps([talk]))
+        >>> with open_store(":memory:") as store:
+        ...     done = import_chatgpt(store, file, ("m",))
+        ...     [entry.message.text for entry in store.journal(("m",), "t")]
+        ['Tea!']
     """
     ledger = ledger_of(store)
     conversations = list(read_chatgpt(path))

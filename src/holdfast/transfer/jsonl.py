@@ -80,6 +80,14 @@ def export_store(
         ...     _ = import_store(other, io.StringIO(file.getvalue()))
         ...     other.get(("memories", "nora"), "tea").value
         {'content': 'likes tea'}
+
+    Example:
+        >>> import io
+        >>> from holdfast import export_store, open_store
+        >>> with open_store(":memory:") as store:
+        ...     store.put(("m",), "tea", {"content": "likes tea"})
+        ...     export_store(store, io.StringIO())
+        1
     """
     ledger = ledger_of(store)
     where = tuple(namespace) or ledger.scope
@@ -129,6 +137,17 @@ def import_store(
             names the line.
         OutOfScope: It would go outside of the store's fence.
         ConfigurationError: The store keeps no history.
+
+    Example:
+        >>> import io
+        >>> from holdfast import export_store, import_store, open_store
+        >>> file = io.StringIO()
+        >>> with open_store(":memory:") as old, open_store(":memory:") as new:
+        ...     old.put(("m",), "tea", {"content": "likes tea"})
+        ...     done = export_store(old, file)
+        ...     done = import_store(new, io.StringIO(file.getvalue()))
+        ...     new.get(("m",), "tea").value
+        {'content': 'likes tea'}
     """
     ledger = ledger_of(store)
     lines = _Lines(source)

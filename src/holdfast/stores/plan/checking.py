@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from typing import Any
 
 from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
 from holdfast.memory import Message
 from holdfast.operations import AsOf, LedgerOp, SearchJournal
+
+MOST = (1 << 63) - 1
+"""The highest number that a database counts with."""
 
 _TEXTS = ("key", "reader", "beginning")
 _NUMBERS = ("revision", "after", "limit", "offset", "before", "a", "b")
@@ -27,7 +31,7 @@ def check_op(op: LedgerOp[Any]) -> None:
     """Raise InputError where an operation names something in no form that a store knows."""
     for field in fields(op):  # type: ignore[arg-type]
         given = getattr(op, field.name)
-        if given is None and field.default is not MISSING:
+        if given is None and field.default is None:
             continue
         if field.name in _TEXTS:
             _check_text(given, field.name)
@@ -45,6 +49,12 @@ def check_op(op: LedgerOp[Any]) -> None:
         raise InputError(f"query must be a text, got {shown(op.query)}.")
 
 
+def check_page(limit: Any, offset: Any) -> None:
+    """Raise InputError where a page of a search is of no size, or begins nowhere."""
+    _check_number(limit, "limit")
+    _check_number(offset, "offset")
+
+
 def check_changes(changes: ChangeSet) -> None:
     """Raise InputError where a part of a change set is not of its form."""
     for name, kind in _PARTS.items():
@@ -59,6 +69,9 @@ def check_changes(changes: ChangeSet) -> None:
         _check_cursor(cursor)
     for write in changes.writes:
         _check_write(write)
+    twice = [key for key, times in Counter(w.key for w in changes.writes).items() if times > 1]
+    if twice:
+        raise InputError(f"A change set may write each key once; it writes {twice[0]!r} again.")
     _check_provenance(changes.provenance)
     _check_texts(changes.recalled, "recalled")
     _check_texts(changes.finished, "finished")
@@ -118,5 +131,5 @@ def _check_text(given: Any, what: str) -> None:
 
 
 def _check_number(given: Any, what: str) -> None:
-    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= MOST:
         raise InputError(f"{what} must be a whole number from 0 on, got {shown(given)}.")
