@@ -117,11 +117,6 @@ def test_revisions_rise_and_nothing_written_has_none(store):
     assert store.commit(ChangeSet(NS)).revision is None
 
 
-def test_of_several_writes_to_one_key_the_last_counts(store):
-    store.commit(ChangeSet(NS, (Write("a", {"n": 1}, expect=99), Write("a", {"n": 2}))))
-    assert [version.value for version in store.history(NS, "a")] == [{"n": 2}]
-
-
 def test_a_write_that_expects_what_is_there_is_made(store):
     first = write(store, "tea", {"n": 1}, expect=0)
     second = write(store, "tea", {"n": 2}, expect=first)
@@ -767,6 +762,7 @@ BAD_CHANGES = {
     "no change set": None,
     "no namespace": ChangeSet((), (Write("k", {}),)),
     "a text as namespace": ChangeSet("m", (Write("k", {}),)),
+    "a key twice": ChangeSet(NS, (Write("k", {"n": 1}), Write("k", {"n": 2}))),
     "no write": ChangeSet(NS, ("k",)),
     "no key": ChangeSet(NS, (Write(None, {}),)),
     "half a pair in a key": ChangeSet(NS, (Write("\ud83d", {}),)),
@@ -841,6 +837,7 @@ BAD_CALLS = {
     "neighbours": lambda store: store.neighbours(NS, "k", before=-1),
     "a reader": lambda store: store.cursor(NS, "t", "\ud83d"),
     "two things to forget": lambda store: store.forget(NS, key="tea", filter={}),
+    "an empty filter to forget": lambda store: store.forget(NS, filter={}),
     "a source to forget": lambda store: store.forget(NS, source="run:nightly"),
     "a key to forget": lambda store: store.forget(NS, key=7),
     "a filter to forget": lambda store: store.forget(NS, filter={"a": {"$near": 1}}),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from langgraph.store.base import (
     GetOp,
@@ -17,7 +16,7 @@ from langgraph.store.base import (
 
 from holdfast.errors import InputError, OutOfScope
 from holdfast.ledger import LedgerStore
-from holdfast.operations import Doctor, Jobs, LedgerOp, Namespace, Reindex
+from holdfast.operations import LedgerOp, Namespace
 from holdfast.stores.plan.committing import check_namespace
 from holdfast.stores.plan.reading import fits
 
@@ -77,9 +76,7 @@ class ScopedStore(LedgerStore):
         return await self._store.aperform(self._inside(op))
 
     def _inside(self, op: LedgerOp[T]) -> LedgerOp[T]:
-        """Return an operation that was checked; "everything" means everything inside."""
-        if isinstance(op, Doctor | Jobs | Reindex) and op.namespace == ():
-            return cast("LedgerOp[T]", replace(op, namespace=self.scope))
+        """Return an operation that was checked."""
         self._check(op.namespace)
         return op
 

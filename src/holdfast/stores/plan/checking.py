@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -69,9 +68,6 @@ def check_changes(changes: ChangeSet) -> None:
         _check_cursor(cursor)
     for write in changes.writes:
         _check_write(write)
-    twice = [key for key, times in Counter(w.key for w in changes.writes).items() if times > 1]
-    if twice:
-        raise InputError(f"A change set may write each key once; it writes {twice[0]!r} again.")
     _check_provenance(changes.provenance)
     _check_texts(changes.recalled, "recalled")
     _check_texts(changes.finished, "finished")

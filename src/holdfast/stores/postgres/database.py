@@ -88,7 +88,7 @@ class Database:
         named: dict[str, Any] = {
             name: given[name] for name in ("host", "port", "dbname") if name in given
         }
-        self.address = make_conninfo(**named)
+        self.address = make_conninfo(**named) or "the default one"
         self._schema = schema
         self._size = size
         self._timeout = timeout
@@ -189,9 +189,9 @@ class Database:
         db.prepared_max = 1_000  # more than there are statements
         known = {**_SETTINGS, **(vectors.SETTINGS if self._place.vectors else {})}
         path = SQL(", ").join(map(Identifier, self._place.path))
-        db.execute(SQL("SET search_path TO {}").format(path))
-        for name, value in known.items():
-            db.execute(SQL("SET {} TO {}").format(SQL(name), Literal(value)))
+        asked = [SQL("SET {} TO {}").format(SQL(name), Literal(known[name])) for name in known]
+        asked.append(SQL("SET search_path TO {}").format(path))
+        db.execute(SQL("; ").join(asked), prepare=False)
 
     def close(self) -> None:
         """Close all connections; closing twice is harmless."""

@@ -38,7 +38,7 @@ class Run:
     """One transaction on one connection.
 
     Statements that give no rows are sent without waiting for their end (pipeline mode of the
-    protocol), and so is the beginning; so a put waits for the server some five times.
+    protocol), and so is the beginning; so a put waits for the server three or four times.
 
     Args:
         db: A connection without a transaction.

@@ -106,7 +106,7 @@ def _format(db: Connection, schema: str) -> int:
         row = db.execute(asked, [FORMAT]).fetchone()
     except errors.UndefinedColumn:
         row = None
-    if row is None:
+    if row is None or not str(row["value"]).isdigit():
         raise _of_another_program(schema, "settings")
     done = int(row["value"])
     if done > len(migrations()):

@@ -23,7 +23,8 @@ class PostgresStore(SqlStore):
 
     Each `batch` and each change set is one transaction: its reads see the state before its
     writes, and its writes are kept all or none. The async methods never block the loop; one pool
-    of connections serves all threads and loops.
+    of connections serves all threads and loops. Behind a pooler such as PgBouncer, use its session
+    mode: connections keep settings and prepared statements.
 
     Args:
         url: `postgresql://user:password@host:5432/database`, or libpq's `key=value`.
