@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["postgres"]
+pytest_plugins = ["amounts", "postgres"]
 
 HERE = Path(__file__).parent
 GUARD = str(HERE / "guard")
