@@ -117,6 +117,13 @@ def test_revisions_rise_and_nothing_written_has_none(store):
     assert store.commit(ChangeSet(NS)).revision is None
 
 
+def test_of_several_writes_to_one_key_the_last_counts(store):
+    first = Write("a", {"n": 1}, expect=99, provenance=Provenance(documents=("d",)))
+    store.commit(ChangeSet(NS, (first, Write("a", {"n": 2})), (said("hello"),)))
+    assert [version.value for version in store.history(NS, "a")] == [{"n": 2}]
+    assert texts(store.sources(NS, "a")) == ["hello"]
+
+
 def test_a_write_that_expects_what_is_there_is_made(store):
     first = write(store, "tea", {"n": 1}, expect=0)
     second = write(store, "tea", {"n": 2}, expect=first)
@@ -762,7 +769,6 @@ BAD_CHANGES = {
     "no change set": None,
     "no namespace": ChangeSet((), (Write("k", {}),)),
     "a text as namespace": ChangeSet("m", (Write("k", {}),)),
-    "a key twice": ChangeSet(NS, (Write("k", {"n": 1}), Write("k", {"n": 2}))),
     "no write": ChangeSet(NS, ("k",)),
     "no key": ChangeSet(NS, (Write(None, {}),)),
     "half a pair in a key": ChangeSet(NS, (Write("\ud83d", {}),)),

@@ -168,7 +168,7 @@ contents = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(contents, st.integers(0, 3) | json), max_size=4))
 def test_any_value_survives_as_a_memory_or_as_a_message(tmp_path_factory, told):
     values = [{"kind": "Message", "content": {**content, "seq": seq}} for content, seq in told]

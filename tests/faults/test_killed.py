@@ -52,7 +52,7 @@ def play(scenario, orders):
     """Let processes work and one be killed; open the store again and look at everything."""
     index = scenario == "reindexing" or orders.seed % 2 == 0
     if scenario == "reindexing":
-        _fill_without_vectors(orders)
+        _fill_without_vectors(orders, 16 if orders.url.endswith(".db") else 6)
     kill_one(scenario, replace(orders, index=index))
     logs = [read_log(path) for path in sorted(orders.folder.glob("*.log"))]
     with orders.open() as store:
@@ -65,10 +65,10 @@ def play(scenario, orders):
     return expected
 
 
-def _fill_without_vectors(orders):
+def _fill_without_vectors(orders, times):
     planner, log = writers.Planner(orders.name, orders.seed), Log(orders.log)
     with orders.open() as store:
-        for _ in range(16):
+        for _ in range(times):
             writers.do(store, log, planner.many(40))
 
 

@@ -188,7 +188,8 @@ def _name_sources(ready: Ready, told: Sequence[Change]) -> None:
     """Make the messages of a change set the sources of the writes that name none of their own."""
     messages = tuple(dict.fromkeys(change.key for change in told if change.key))
     thread = ready.stretches[0].thread if ready.stretches else None
-    own = {write.key for write in ready.changes.writes if write.provenance is not None}
+    last = {write.key: write for write in ready.changes.writes}
+    own = {key for key, write in last.items() if write.provenance is not None}
     for write in ready.writes:
         if write.key not in own:
             named: Provenance = write.provenance
