@@ -38,6 +38,8 @@ class Version:
     base: int | None = None
     sources: set = field(default_factory=set)  # (sort, name)
     supersedes: tuple = ()
+    indexed: object = None  # as `index` of a put
+    kept: tuple = (False, 0)  # of a delete: what was pinned, and how often it was recalled
 
 
 @dataclass
@@ -46,7 +48,6 @@ class Item:
     created: int
     updated: int
     number: int  # in the order in which items were made
-    indexed: object = None  # as `index` of a put
     pending: bool = False  # no vector yet
     pinned: bool = False
     recalls: int = 0
@@ -89,18 +90,21 @@ class ReferenceStore:
                 actions.append("unchanged")
                 continue
             made_from = base or (item.revision if item else None)
-            version = Version(self.step, value, made_from, set(sources), tuple(supersedes))
-            self.lines.setdefault(place, []).append(version)
+            links = tuple(supersedes)
+            version = Version(self.step, value, made_from, set(sources), links, indexed)
+            line = self.lines.setdefault(place, [])
+            line.append(version)
             actions.append("deleted" if value is None else "updated" if item else "inserted")
             if value is None:
+                version.kept = (item.pinned, item.recalls)
                 del self.items[place]
                 continue
             if item is None:
                 self._made += 1
                 item = Item(self.step, self.step, self.step, self._made)
+                item.pinned, item.recalls = line[-2].kept if base else (False, 0)
                 self.items[place] = item
-            item.revision, item.updated = self.step, self.step
-            item.indexed, item.pending = indexed, False
+            item.revision, item.updated, item.pending = self.step, self.step, False
         return actions
 
     def say(self, namespace, name, messages):
@@ -145,19 +149,16 @@ class ReferenceStore:
         for place in dict.fromkeys(place for place, _ in chosen):
             line = self.lines[place]
             undone = [v for v in line if (place, v.revision) in chosen]
-            value = line[-1].value
+            now = _state(line[-1])
             for version in reversed(undone):
-                before = next(
-                    (v.value for v in reversed(line) if v.revision < version.revision), None
-                )
-                value, contradicts = _without(version.value, before, value)
+                before = next((v for v in reversed(line) if v.revision < version.revision), None)
+                now, contradicts = _undone(_state(version), _state(before), now)
                 refused |= {place} if contradicts else set()
-            if value == line[-1].value:
+            if now == _state(line[-1]):
                 continue
             earlier = [v for v in line if v.revision < undone[0].revision]
-            like = earlier[-1] if earlier and earlier[-1].value == value else line[-1]
-            indexed = self.items[place].indexed if place in self.items else None
-            links = like.supersedes if value is not None else ()
+            like = earlier[-1] if earlier and _state(earlier[-1]) == now else line[-1]
+            value, indexed, links = now
             writes.append((place, value, indexed, (), links, like.revision))
         if writes:
             self.write(writes)
@@ -216,7 +217,7 @@ class ReferenceStore:
             item = self.items.get(place)
             if item and item.revision not in left:
                 if stays and stays[-1].value is not None:
-                    item.revision, item.pending = stays[-1].revision, item.indexed is not False
+                    item.revision, item.pending = stays[-1].revision, stays[-1].indexed is not False
                     restored += 1
                 else:
                     del self.items[place]
@@ -279,7 +280,7 @@ class ReferenceStore:
 
     def text(self, place):
         """Return what of an item is indexed; nothing where that is nothing."""
-        indexed, value = self.items[place].indexed, self.value(place)
+        indexed, value = self.at(place, self.items[place].revision).indexed, self.value(place)
         if indexed is False:
             return ""
         return value_text(value) if indexed is None else " ".join(value.get(f, "") for f in indexed)
@@ -302,10 +303,22 @@ class ReferenceStore:
         }
 
 
-def _without(made, before, now):
-    """Return a value without a change, field by field, and whether something contradicts."""
-    if None in (made, before, now):
+def _state(version):
+    if version is None or version.value is None:
+        return None, None, ()
+    return version.value, version.indexed, version.supersedes
+
+
+def _undone(made, before, now):
+    """Return a state without a change, part by part, and whether something contradicts."""
+    if None in (made[0], before[0], now[0]):
         return (before, False) if now == made else (now, now != before)
+    value, contradicts = _without(made[0], before[0], now[0])
+    beside = (b if n == m else n for m, b, n in zip(made[1:], before[1:], now[1:], strict=True))
+    return (value, *beside), contradicts
+
+
+def _without(made, before, now):
     result, contradicts = {}, False
     for name in {**now, **before}:
         was, wanted, there = made.get(name), before.get(name), now.get(name)

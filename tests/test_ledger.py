@@ -16,6 +16,7 @@ from holdfast.errors import ConfigurationError, EmbedderFailed, InputError
 from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
 from holdfast.ledger import Ledger
 from holdfast.memory import Message
+from holdfast.operations import Export
 from holdfast.testing.store_conformance import WordVectors
 
 NS = ("m",)
@@ -118,10 +119,21 @@ def test_revisions_rise_and_nothing_written_has_none(store):
 
 
 def test_of_several_writes_to_one_key_the_last_counts(store):
-    first = Write("a", {"n": 1}, expect=99, provenance=Provenance(documents=("d",)))
+    first = Write("a", {"n": 1}, provenance=Provenance(documents=("d",)))
     store.commit(ChangeSet(NS, (first, Write("a", {"n": 2})), (said("hello"),)))
     assert [version.value for version in store.history(NS, "a")] == [{"n": 2}]
     assert texts(store.sources(NS, "a")) == ["hello"]
+
+
+def test_of_several_writes_to_one_key_each_expectation_holds(store):
+    first = write(store, "tea", {"n": 1})
+    twice = (Write("tea", {"n": 2}, expect=99), Write("tea", {"n": 3}))
+    assert store.commit(ChangeSet(NS, twice)).conflicts
+    with pytest.raises(InputError, match="expect different revisions, 99 and 7"):
+        store.commit(ChangeSet(NS, (twice[0], Write("tea", {"n": 3}, expect=7))))
+    assert held(store) == {"n": 1}
+    store.commit(ChangeSet(NS, (Write("tea", {"n": 2}, expect=first), Write("tea", {"n": 3}))))
+    assert [version.value["n"] for version in store.history(NS, "tea")] == [1, 3]
 
 
 def test_a_write_that_expects_what_is_there_is_made(store):
@@ -306,6 +318,49 @@ def test_an_insert_is_undone_by_a_delete_and_a_delete_by_an_insert(store):
     assert store.revert(NS, key="tea").inserted
     assert held(store) == says("likes tea")
     assert store.search(NS, query="tea")
+
+
+def test_a_delete_that_is_undone_leaves_the_memory_as_it_was(store):
+    write(store, "tea", {"a": "green", "b": "secret"}, index=("a",), ttl=60, importance=4)
+    store.pin(NS, "tea")
+    store.commit(ChangeSet(NS, recalled=("tea",)))
+    (before,) = store.records(NS, ["tea"])
+    store.delete(NS, "tea")
+    store.revert(NS, key="tea")
+    (after,) = store.records(NS, ["tea"])
+    for name in ("pinned", "recalls", "recalled_at", "created_at"):
+        assert getattr(after, name) == getattr(before, name)
+    assert after.expires_at > before.expires_at
+    assert after.version.importance == 4
+    assert store.search(NS, query="green")[0].score
+    assert store.search(NS, query="secret") == []
+    store.put(NS, "tea", {"a": "black"})
+    store.delete(NS, "tea")
+    store.put(NS, "tea", {"a": "black"})
+    assert store.records(NS, ["tea"])[0].pinned is False
+
+
+def test_an_update_that_is_undone_is_found_and_lives_as_before(store):
+    write(store, "tea", {"a": "green", "b": "secret"}, index=("a",), ttl=60)
+    write(store, "tea", {"a": "black", "b": "secret"})
+    assert store.search(NS, query="secret")
+    store.revert(NS, key="tea")
+    assert store.search(NS, query="secret") == []
+    assert store.records(NS, ["tea"])[0].expires_at
+    write(store, "coffee", {"a": "ground"}, index=False)
+    write(store, "coffee", None)
+    store.revert(NS, key="coffee")
+    assert store.search(NS, query="ground") == []
+
+
+def test_what_stands_beside_a_value_is_undone_too(store):
+    write(store, "tea", {"n": 1}, importance=2, valid_from="2026-05-01")
+    bad = write(store, "tea", {"n": 1}, importance=5, valid_from="2026-05-01", supersedes=("x",))
+    write(store, "tea", {"n": 1}, importance=5, valid_from="2026-06-01", supersedes=("x",))
+    assert store.revert(NS, revision=bad).updated
+    last = store.history(NS, "tea")[-1]
+    assert (last.importance, last.supersedes) == (2, ())
+    assert last.valid_from == datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def test_what_was_changed_later_is_kept_field_by_field(store):
@@ -612,6 +667,21 @@ def test_what_has_expired_is_gone_before_it_is_swept(store):
     assert store.as_of(now(), ("gone",)) == []
 
 
+def test_the_past_of_what_has_expired_is_gone_as_well(store):
+    run = Provenance(run="r", documents=("d",))
+    revision = write(store, "tea", says("likes tea"), provenance=run)
+    write(store, "tea", says("likes green tea"), ttl=0)
+    assert store.history(NS, "tea") == []
+    assert store.keys(NS) == []
+    assert store.derived_from(NS, Source("run", "r")) == []
+    with pytest.raises(InputError, match="there are: none"):
+        store.diff(NS, "tea", 0, revision)
+    assert store.revert(NS, source=Source("run", "r")).changes == ()
+    told = []
+    store.perform(Export((), told.append))
+    assert [record for record in told if record["record"] == "memory"] == []
+
+
 def test_what_has_expired_is_swept_with_its_history(store):
     write(store, "tea", {"n": 1})
     write(store, "tea", {"n": 2}, ttl=0)
@@ -843,6 +913,8 @@ BAD_CALLS = {
     "neighbours": lambda store: store.neighbours(NS, "k", before=-1),
     "a reader": lambda store: store.cursor(NS, "t", "\ud83d"),
     "two things to forget": lambda store: store.forget(NS, key="tea", filter={}),
+    "no key to forget": lambda store: store.forget(NS, key=None),
+    "no source to forget": lambda store: store.forget(NS, source=None),
     "an empty filter to forget": lambda store: store.forget(NS, filter={}),
     "a source to forget": lambda store: store.forget(NS, source="run:nightly"),
     "a key to forget": lambda store: store.forget(NS, key=7),

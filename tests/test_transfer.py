@@ -234,7 +234,7 @@ def test_an_export_is_readable_and_whole(full):
     ]
     assert memory["versions"][1]["base"] == memory["versions"][0]["revision"]
     assert memory["versions"][0]["supersedes"] == ["milk"]
-    assert memory["item"]["ttl"] == 60
+    assert memory["versions"][1]["ttl"] == 60
     assert len(memory["item"]["vectors"]) == 1
     assert "secret" not in text
 

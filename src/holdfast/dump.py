@@ -32,6 +32,22 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class DumpedState(_Part):
+    """What stands beside the value of a memory, whichever version it has.
+
+    Args:
+        created_at: When its key was first written.
+        pinned: Whether somebody pinned it.
+        recalls: How often it was recalled.
+        recalled_at: When last.
+    """
+
+    created_at: Time
+    pinned: bool = False
+    recalls: Number = 0
+    recalled_at: Time | None = None
+
+
 class DumpedVersion(_Part):
     """One version of a memory.
 
@@ -45,6 +61,9 @@ class DumpedVersion(_Part):
         valid_from: Since when it is so in the world.
         valid_to: Until when.
         importance: 1 to 5.
+        fields: Which fields are indexed; False for none, None for the store's own.
+        ttl: Minutes to live.
+        state: Of a delete: what stood beside the value that it deleted.
         who: Whose word it is.
         model: The model that wrote it.
         prompt: The version of the instructions that the model had.
@@ -62,6 +81,9 @@ class DumpedVersion(_Part):
     valid_from: Time | None = None
     valid_to: Time | None = None
     importance: Annotated[int, Field(ge=1, le=5)] | None = None
+    fields: Literal[False] | list[str] | None = None
+    ttl: Annotated[float, Field(ge=0, lt=1e9)] | None = None
+    state: DumpedState | None = None
     who: str | None = None
     model: str | None = None
     prompt: str | None = None
@@ -71,30 +93,18 @@ class DumpedVersion(_Part):
     digest: str | None = None
 
 
-class DumpedItem(_Part):
-    """What stands beside a memory's versions while it is not deleted.
+class DumpedItem(DumpedState):
+    """What stands beside a memory's versions while it is not deleted; see `DumpedState` as well.
 
     Args:
-        created_at: When its key was first written.
         updated_at: When it was written last.
-        ttl: Minutes to live.
-        expires_at: When these are over.
-        pinned: Whether somebody pinned it.
-        recalls: How often it was recalled.
-        recalled_at: When last.
-        fields: Which fields are indexed; False for none, None for the store's own.
+        expires_at: When its time to live is over.
         embedder: Whose vectors it has; None where they are still to come.
         vectors: One for each text, as float32 in base64.
     """
 
-    created_at: Time
     updated_at: Time
-    ttl: Annotated[float, Field(ge=0, lt=1e9)] | None = None
     expires_at: Time | None = None
-    pinned: bool = False
-    recalls: Number = 0
-    recalled_at: Time | None = None
-    fields: Literal[False] | list[str] | None = None
     embedder: str | None = None
     vectors: list[str] = []
 

@@ -270,7 +270,8 @@ class ChangeSet:
 
     Args:
         namespace: Stored labels, of everything in it.
-        writes: Memories; of several writes to one key the last counts.
+        writes: Memories; of several writes to one key the last counts, and expects what an
+            earlier one expects.
         journal: Messages. They are sources of every write that names no provenance of its own.
         cursors: Readers that have moved on; a cursor never moves back.
         recalled: Keys of memories that were recalled and used.

@@ -9,10 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from langgraph.store.base import BaseStore
+from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided
 
+from holdfast.errors import InputError
 from holdfast.history import ChangeSet, Entry, Erasure, Finding, Job, Record, Source, Version
 from holdfast.memory import Receipt
 from holdfast.operations import (
@@ -326,9 +327,9 @@ class Ledger(ABC):
         self,
         namespace: Namespace,
         *,
-        key: str | None = None,
-        source: Source | None = None,
-        filter: Mapping[str, Any] | None = None,
+        key: str | NotProvided = NOT_PROVIDED,
+        source: Source | NotProvided = NOT_PROVIDED,
+        filter: Mapping[str, Any] | NotProvided = NOT_PROVIDED,
     ) -> Erasure:
         """Erase for good: values, versions, messages, words and vectors, and their bytes.
 
@@ -341,19 +342,23 @@ class Ledger(ABC):
 
         Returns:
             Counts, and whether the bytes are gone.
+
+        Raises:
+            InputError: More than one of key, source and filter is given, or one of them is None:
+                a key that was not found must not erase the whole namespace.
         """
-        return self.perform(Forget(namespace, key, source, filter))
+        return self.perform(_forget(namespace, key, source, filter))
 
     async def aforget(
         self,
         namespace: Namespace,
         *,
-        key: str | None = None,
-        source: Source | None = None,
-        filter: Mapping[str, Any] | None = None,
+        key: str | NotProvided = NOT_PROVIDED,
+        source: Source | NotProvided = NOT_PROVIDED,
+        filter: Mapping[str, Any] | NotProvided = NOT_PROVIDED,
     ) -> Erasure:
         """Erase for good, awaiting; see `forget`."""
-        return await self.aperform(Forget(namespace, key, source, filter))
+        return await self.aperform(_forget(namespace, key, source, filter))
 
     def reindex(
         self, namespace: Namespace = (), *, progress: Callable[[int, int], None] | None = None
@@ -446,6 +451,22 @@ class Ledger(ABC):
 
 class LedgerStore(BaseStore, Ledger):
     """A LangGraph `BaseStore` that is a ledger too: what `open_store` and `scoped` return."""
+
+
+def _forget(
+    namespace: Namespace,
+    key: str | NotProvided,
+    source: Source | NotProvided,
+    filter: Mapping[str, Any] | NotProvided,
+) -> Forget:
+    given = {"key": key, "source": source, "filter": filter}
+    named = {name: it for name, it in given.items() if not isinstance(it, NotProvided)}
+    for name, it in named.items():
+        if it is None:
+            raise InputError(
+                f"forget was given {name}=None; leave it out to forget all of {namespace!r}."
+            )
+    return Forget(namespace, **cast("dict[str, Any]", named))
 
 
 def _as_of(

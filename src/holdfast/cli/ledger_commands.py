@@ -122,13 +122,13 @@ def forget(
 
     if sum((bool(keys), everything, source is not None)) != 1:
         raise InputError("name the keys to forget, or --all, or a --source, and only one of them")
-    named = None if source is None else Source.read(source)
+    named = {} if source is None else {"source": Source.read(source)}
     with opened(store, user) as kept:
         if keys:
             places = [_exactly(kept, key) for key in dict.fromkeys(keys)]
             erased = [kept.forget(where, key=key) for where, key in places]
         else:
-            erased = [kept.forget(kept.scope, source=named)]
+            erased = [kept.forget(kept.scope, **named)]
     told_of = _summed(erased)
     if as_json:
         output.show_json(told_of.to_dict())

@@ -132,9 +132,27 @@ def prepare(changes: ChangeSet, indexing: Indexing, default_ttl: float | None) -
     stretches = [journal.Stretch(namespace, said) for said in changes.journal]
     return Ready(
         replace(changes, namespace=namespace),
-        last_of_each(writes),
+        last_of_each(_expecting(writes)),
         [stretch for stretch in stretches if stretch.said.messages],
     )
+
+
+def _expecting(writes: Sequence[Prepared]) -> list[Prepared]:
+    """Let the last write to a key expect what an earlier one to it expects.
+
+    Raises:
+        InputError: Two of them expect different revisions, of which one cannot be there.
+    """
+    expected: dict[str, int] = {}
+    for write in writes:
+        if write.expect is None:
+            continue
+        if expected.setdefault(write.key, write.expect) != write.expect:
+            raise InputError(
+                f"Two writes to {write.key!r} in one change set expect different revisions, "
+                f"{expected[write.key]} and {write.expect}."
+            )
+    return [replace(write, expect=expected.get(write.key)) for write in writes]
 
 
 def _prepared(

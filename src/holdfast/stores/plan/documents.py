@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from holdfast.analysis import tokens
-from holdfast.stores.plan.indexing import Fields, Vector, fields_text
+from holdfast.stores.plan.indexing import Vector
 
 _LETTERS = {"memory": "m", "message": "j"}
 
@@ -18,7 +18,6 @@ def document_rows(
     sort: str,
     texts: Sequence[str],
     vectors: Sequence[Vector] | None,
-    fields: Fields,
     revision: int,
     embedder: str | None,
 ) -> dict[str, Any]:
@@ -33,7 +32,6 @@ def document_rows(
             "revision": revision,
             "length": length,
             "embedder": embedder if vectors is not None else None,
-            "fields": fields_text(fields),
         },
         "words": {"id": id, "space": space_token(sort, space), "tokens": " ".join(words)},
         "vectors": [

@@ -13,7 +13,7 @@ from holdfast.stores.plan.committing import dumped
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Plan, Row, Sql
 from holdfast.stores.plan.indexing import Vector, read_fields
-from holdfast.stores.plan.spaces import labels, spaces_below
+from holdfast.stores.plan.spaces import is_over, labels, now_text, spaces_below
 
 PAGE = 200
 """How many memories or messages are read at once."""
@@ -87,6 +87,7 @@ def keys(op: Keys) -> Plan[list[tuple[Namespace, str]]]:
     """Return where there is a key that begins with a text."""
     spaces = yield from spaces_below(op.namespace)
     where = {"start": op.beginning, "beyond": op.beginning + _BEYOND, "limit": op.limit}
+    where |= {"now": now_text()}
     name = "keys_of_messages" if op.messages else "keys_of_memories"
     rows = yield Sql(name, {"spaces": list(spaces), **where})
     return [(labels(row["path"]), row["key"]) for row in rows]
@@ -127,10 +128,12 @@ def _memories(space: Space, told: list[str], take: Take, count: Count) -> Plan[i
             version = _version(row, sources.get(row["id"], []), links.get(row["id"], []))
             versions.setdefault(row["key"], []).append(version)
         state = {row["key"]: _item(row, vectors.get(row["id"], [])) for row in items}
-        for key in page:
+        over = {row["key"] for row in items if is_over(row)}
+        told_of = [key for key in page if key not in over]
+        for key in told_of:
             memory = {"record": "memory", "namespace": told, "key": key}
             take({**memory, "versions": versions[key], "item": state.get(key)})
-        number += len(page)
+        number += len(told_of)
         count.add(len(page))
         page = (yield from next_keys(space, page[-1])) if len(page) == PAGE else []
     return number
@@ -165,6 +168,9 @@ def _version(row: Row, sources: list[str], supersedes: list[str]) -> dict[str, A
         "valid_from": row["valid_from"],
         "valid_to": row["valid_to"],
         "importance": row["importance"],
+        "fields": read_fields(row["fields"]),
+        "ttl": row["ttl"],
+        "state": _state(json.loads(row["state"])) if row["state"] else None,
         "who": row["who"],
         "model": row["model"],
         "prompt": row["prompt"],
@@ -178,18 +184,23 @@ def _version(row: Row, sources: list[str], supersedes: list[str]) -> dict[str, A
 
 def _item(row: Row, vectors: list[str]) -> dict[str, Any]:
     item = {
-        "created_at": instant(row["created_at"], "created_at"),
+        **_state(row),
         "updated_at": instant(row["updated_at"], "updated_at"),
-        "ttl": row["ttl"],
         "expires_at": row["expires_at"],
-        "pinned": bool(row["pinned"]),
-        "recalls": row["recalls"],
-        "recalled_at": row["recalled_at"],
-        "fields": read_fields(row["fields"]),
         "embedder": row["embedder"],
         "vectors": vectors,
     }
     return _said(item)
+
+
+def _state(row: Row) -> dict[str, Any]:
+    state = {
+        "created_at": instant(row["created_at"], "created_at"),
+        "pinned": bool(row["pinned"]),
+        "recalls": row["recalls"],
+        "recalled_at": row["recalled_at"],
+    }
+    return _said(state)
 
 
 def _threads(space: Space, told: list[str], take: Take, count: Count) -> Plan[int]:

@@ -11,8 +11,8 @@ FROM versions v LEFT JOIN versions b ON b.id = v.base AND b.space = v.space AND 
 WHERE v.space = :space AND v.key IN TEXTS(:keys) ORDER BY v.key, v.revision
 
 -- name: items_whole
-SELECT i.*, d.sort, d.space AS found_in, d.length, d.embedder, d.fields
-FROM items i LEFT JOIN documents d ON d.id = i.id
+SELECT i.*, v.fields, d.sort, d.space AS found_in, d.length, d.embedder
+FROM items i LEFT JOIN versions v ON v.id = i.version LEFT JOIN documents d ON d.id = i.id
 WHERE i.space = :space AND i.key IN TEXTS(:keys)
 
 -- name: vectors_whole
@@ -49,6 +49,10 @@ SELECT s.path, k.key
 FROM (
     SELECT DISTINCT v.space, v.key FROM versions v
     WHERE v.space IN INTS(:spaces) AND v.key >= :start AND v.key < :beyond
+      AND NOT EXISTS (
+          SELECT 1 FROM items i
+          WHERE i.space = v.space AND i.key = v.key AND i.expires_at <= :now
+      )
 ) AS k JOIN spaces s ON s.id = k.space
 ORDER BY k.key, s.path LIMIT :limit
 
@@ -73,9 +77,6 @@ SELECT name AS key FROM jobs WHERE space = :space AND name IN TEXTS(:keys)
 
 -- name: move_seq
 UPDATE threads SET last = :last WHERE id = :id
-
--- name: set_state
-UPDATE items SET pinned = :pinned, recalls = :recalls, recalled_at = :recalled_at WHERE id = :id
 
 -- name: put_erased
 INSERT INTO erased (version, digest, erased_at) VALUES (:version, :digest, :erased_at)

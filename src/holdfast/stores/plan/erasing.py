@@ -126,7 +126,7 @@ def _erase_versions(versions: set[int], indexing: Indexing) -> Plan[tuple[int, i
     """
     places: dict[tuple[int, str], list[int]] = {}
     for part in chunks(sorted(versions)):
-        rows = yield Sql("versions_by_id", {"ids": part})
+        rows = yield Sql("places_of", {"ids": part})
         for row in rows:
             places.setdefault((row["space"], row["key"]), []).append(row["id"])
     gone: list[tuple[int, str]] = []
@@ -165,10 +165,8 @@ def _restore(item: Row, space: int, version: Row, indexing: Indexing) -> Plan[No
     """Let an item fall back to a version; its words follow, its vectors are still to come."""
     (revision,) = yield Draw(1)
     id = item["id"]
-    documents = yield Sql("document", {"id": id})
-    fields = read_fields(documents[0]["fields"])
-    texts = indexing.texts(read_value(version["value"]) or {}, fields)
-    rows = document_rows(id, space, "memory", texts, None, fields, revision, None)
+    texts = indexing.texts(read_value(version["value"]) or {}, read_fields(version["fields"]))
+    rows = document_rows(id, space, "memory", texts, None, revision, None)
     yield Sql("put_document", rows["document"])
     yield Sql("drop_words", {"id": id})
     yield Sql("drop_vectors", {"id": id})

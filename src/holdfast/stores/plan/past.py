@@ -59,7 +59,7 @@ def _record(row: Row, version: Version, newer: tuple[str, ...]) -> Record:
 def history(op: History) -> Plan[list[Version]]:
     """Return every version of a memory."""
     space = yield from space_of(op.namespace)
-    rows = yield Sql("history", {"space": space, "key": op.key})
+    rows = yield Sql("history", {"space": space, "key": op.key, "now": now_text()})
     return (yield from _with_provenance(rows))
 
 
@@ -86,7 +86,7 @@ def _is_valid(row: Row, at: str | None) -> bool:
 def diff(op: Diff) -> Plan[list[dict[str, Any]]]:
     """Return the JSON Patch from one revision to another."""
     space = yield from space_of(op.namespace)
-    rows = yield Sql("history", {"space": space, "key": op.key})
+    rows = yield Sql("history", {"space": space, "key": op.key, "now": now_text()})
     before, after = (_value_at(rows, revision, op.key) for revision in (op.a, op.b))
     return list(jsonpatch.make_patch(before, after))
 
@@ -104,7 +104,7 @@ def _value_at(rows: Sequence[Row], revision: int, key: str) -> Any:
 def sources(op: Sources) -> Plan[list[Entry]]:
     """Return the messages that a memory comes from."""
     space = yield from space_of(op.namespace)
-    rows = yield Sql("history", {"space": space, "key": op.key})
+    rows = yield Sql("history", {"space": space, "key": op.key, "now": now_text()})
     chosen = rows[-1:] if op.revision is None else [r for r in rows if r["revision"] == op.revision]
     if op.revision is not None and not chosen:
         _value_at(rows, op.revision, op.key)
@@ -143,8 +143,9 @@ def derived_from(op: DerivedFrom) -> Plan[list[Version]]:
     ids = yield from from_source(op.source, spaces)
     found = yield from with_descendants(ids)
     rows: list[Row] = []
+    now = now_text()
     for part in chunks(sorted(found)):
-        rows += yield Sql("versions_by_id", {"ids": part})
+        rows += yield Sql("versions_by_id", {"ids": part, "now": now})
     return (yield from _with_provenance(sorted(rows, key=lambda row: row["revision"])))
 
 
@@ -178,8 +179,10 @@ def undone(op: Revert) -> Plan[list[Row]]:
         raise InputError("Give revert a key, a revision or a source; it would undo everything.")
     spaces = yield from spaces_below(op.namespace)
     scope = [id for id, path in spaces.items() if op.key is None or path == joined(op.namespace)]
+    now = now_text()
     if op.revision is None and op.source is None:
-        rows = yield Sql("history", {"space": scope[0] if scope else None, "key": op.key})
+        where = {"space": scope[0] if scope else None, "key": op.key, "now": now}
+        rows = yield Sql("history", where)
         return list(rows[-1:])
     if op.source is not None:
         ids = yield from from_source(op.source, scope)
@@ -188,13 +191,13 @@ def undone(op: Revert) -> Plan[list[Row]]:
         ids = [row["id"] for row in named]
     found: list[Row] = []
     for part in chunks(ids):
-        rows = yield Sql("versions_by_id", {"ids": part})
+        rows = yield Sql("versions_by_id", {"ids": part, "now": now})
         found += [row for row in rows if op.key is None or row["key"] == op.key]
     return sorted(found, key=lambda row: -row["revision"])
 
 
 def _versions(ids: Sequence[int]) -> Plan[dict[int, Version]]:
-    rows = yield Sql("versions_by_id", {"ids": list(ids)})
+    rows = yield Sql("versions_by_id", {"ids": list(ids), "now": now_text()})
     versions = yield from _with_provenance(rows)
     return {row["id"]: version for row, version in zip(rows, versions, strict=True)}
 

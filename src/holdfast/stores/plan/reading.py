@@ -11,7 +11,7 @@ from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, 
 from holdfast.stores.filters import matches
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Nearest, Plan, Row, Sql
-from holdfast.stores.plan.spaces import chunks, labels, now_text, space_of, spaces_below
+from holdfast.stores.plan.spaces import chunks, is_over, labels, now_text, space_of, spaces_below
 from holdfast.stores.plan.words import WordSearch
 
 PAGE = 200
@@ -37,14 +37,10 @@ def get(op: GetOp) -> Plan[Read]:
     if space is None:
         return Read(None)
     rows = yield Sql("items_at", {"space": space, "keys": [op.key]})
-    if not rows or _is_over(rows[0]):
+    if not rows or is_over(rows[0]):
         return Read(None)
     row = {**rows[0], "path": ".".join(op.namespace)}
     return Read(Item(**_fields(row)), _refreshed([row], refresh=op.refresh_ttl))
-
-
-def _is_over(row: Row) -> bool:
-    return row["expires_at"] is not None and row["expires_at"] <= now_text()
 
 
 def search(op: SearchOp, vector: Sequence[float] | None, embedder: str | None) -> Plan[Read]:

@@ -14,6 +14,7 @@ from holdfast.dump import (
     DumpedJob,
     DumpedMemory,
     DumpedMessage,
+    DumpedState,
     DumpedThread,
     DumpedVersion,
 )
@@ -24,7 +25,7 @@ from holdfast.stores.plan.committing import check_namespace, check_place, dumped
 from holdfast.stores.plan.documents import document_rows
 from holdfast.stores.plan.dumping import unpacked
 from holdfast.stores.plan.effects import Draw, Lock, Plan, Sql, SqlMany
-from holdfast.stores.plan.indexing import Fields, Indexing, Vector
+from holdfast.stores.plan.indexing import Fields, Indexing, Vector, fields_text
 from holdfast.stores.plan.journal import message_row, message_text
 from holdfast.stores.plan.spaces import joined, spaces_made
 from holdfast.stores.plan.writing import sealed
@@ -144,7 +145,6 @@ class _Restoring:
         live = [row for row in rows if "item" in row]
         yield SqlMany("put_document", [row["document"] for row in live])
         yield SqlMany("put_item", [row["item"] for row in live])
-        yield SqlMany("set_state", [row["item"] for row in live])
         yield from _found_by(live)
 
     def _memory(self, one: _Placed, drawn: Iterator[int]) -> dict[str, Any]:
@@ -184,8 +184,9 @@ class _Restoring:
         if item is not None and value is not None:
             id = next(drawn)
             found["item"] = _item(item, one, space, id, rows[-1]["id"])
-            texts = self._indexing.texts(value, item.fields)
-            found |= self._document(one, id, "memory", texts, item, item.fields)
+            fields = memory.versions[-1].fields
+            texts = self._indexing.texts(value, fields)
+            found |= self._document(one, id, "memory", texts, item, fields)
         return found
 
     def _document(
@@ -203,7 +204,7 @@ class _Restoring:
         if known and vectors is not None and len(vectors) != len(texts):
             vectors = None  # some were lost; `reindex` makes them anew
         space, revision = self._spaces[one.path], self._revision
-        return document_rows(id, space, sort, texts, vectors, fields, revision, owner.embedder)
+        return document_rows(id, space, sort, texts, vectors, revision, owner.embedder)
 
     # The journal
 
@@ -344,6 +345,9 @@ def _version(version: DumpedVersion, one: _Placed, ids: Mapping[int, int]) -> di
         "valid_from": version.valid_from,
         "valid_to": version.valid_to,
         "importance": version.importance,
+        "fields": fields_text(version.fields),
+        "ttl": version.ttl,
+        "state": json.dumps(_state(version.state)) if version.state else None,
         "who": version.who,
         "model": version.model,
         "prompt": version.prompt,
@@ -382,10 +386,15 @@ def _item(item: DumpedItem, one: _Placed, space: int, id: int, version: int) -> 
         "space": space,
         "key": one.key,
         "version": version,
-        "created_at": item.created_at,
         "updated_at": item.updated_at,
-        "ttl": item.ttl,
         "expires_at": item.expires_at,
+        **_state(item),
+    }
+
+
+def _state(item: DumpedState) -> dict[str, Any]:
+    return {
+        "created_at": item.created_at,
         "pinned": int(item.pinned),
         "recalls": item.recalls,
         "recalled_at": item.recalled_at,

@@ -15,7 +15,7 @@ from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Plan, Row, Sql
 from holdfast.stores.plan.indexing import Indexing, read_fields
 from holdfast.stores.plan.past import undone
-from holdfast.stores.plan.spaces import labels
+from holdfast.stores.plan.spaces import chunks, labels, now_text
 from holdfast.stores.plan.writing import Prepared, Written
 
 
@@ -33,79 +33,104 @@ def revert(op: Revert, indexing: Indexing) -> Plan[Undoing]:
     for row in (yield from undone(op)):
         chosen.setdefault((row["space"], row["key"]), []).append(row)
     for (space, key), versions in chosen.items():
-        line = yield Sql("history", {"space": space, "key": key})
-        value, reasons = _without(versions, line)
+        line = yield from _line(space, key)
         last = line[-1]
-        now = read_value(last["value"])
+        now, reasons = _without(versions, line)
         if reasons:
             reason = f"changed later, and left as it is @ {key}{', '.join(reasons)}"
-            kind, content = unwrap(now or {})
+            kind, content = unwrap(_state(last).value or {})
             found.refused.append(Change("rejected", key, kind, content, None, reason=reason))
-        if _as_now(value, now):
+        if now == _state(last):
             continue
-        kept = _base(value, versions, line) or last
-        links = yield Sql("superseded_by_versions", {"ids": [kept["id"]]})
-        items = yield Sql("items_at", {"space": space, "keys": [key]})
-        documents = yield Sql("document", {"id": items[0]["id"] if items else None})
-        fields = read_fields(documents[0]["fields"]) if documents else None
+        fields = now.beside["fields"]
         found.writes.append(
             Prepared(
                 labels(last["path"]),
                 key,
-                None if value is None else dumped(value),
-                fields,
-                indexing.texts(value, fields) if value is not None else [],
-                ttl=items[0]["ttl"] if items else None,
-                expect=last["revision"] if items else 0,
+                None if now.value is None else dumped(now.value),
+                texts=indexing.texts(now.value, fields) if now.value is not None else [],
+                expect=last["revision"] if last["value"] is not None else 0,
                 provenance=Provenance(who="person"),
-                supersedes=tuple(row["key"] for row in links) if value is not None else (),
-                **_kept(kept),
+                base=_base(now, versions, line) or last["id"],
+                state=last["state"],
+                **now.beside,
             )
         )
     return found
 
 
-def _without(
-    versions: Sequence[Row], line: Sequence[Row]
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """Return a memory's value without some of its versions, the latest of them undone first."""
-    now = read_value(line[-1]["value"])
+class _State:
+    """What a memory is after a version of it: its value, and what was written with it."""
+
+    def __init__(self, value: dict[str, Any] | None, beside: dict[str, Any]) -> None:
+        self.value = value
+        self.beside = beside if value is not None else _NOTHING
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _State) or self.beside != other.beside:
+            return False
+        return (self.value is None) == (other.value is None) and same(self.value, other.value)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+_NOTHING: dict[str, Any] = {
+    "valid_from": None,
+    "valid_to": None,
+    "importance": None,
+    "fields": None,
+    "ttl": None,
+    "supersedes": (),
+}
+
+
+def _line(space: int, key: str) -> Plan[list[Row]]:
+    """Return all versions of a memory, oldest first, each with the keys that it supersedes."""
+    rows = yield Sql("history", {"space": space, "key": key, "now": now_text()})
+    links: dict[int, list[str]] = {}
+    for part in chunks([row["id"] for row in rows]):
+        for link in (yield Sql("superseded_by_versions", {"ids": part})):
+            links.setdefault(link["version"], []).append(link["key"])
+    return [{**row, "supersedes": tuple(links.get(row["id"], ()))} for row in rows]
+
+
+def _state(row: Row | None) -> _State:
+    if row is None:
+        return _State(None, _NOTHING)
+    beside = {name: row[name] for name in _NOTHING}
+    return _State(read_value(row["value"]), {**beside, "fields": read_fields(row["fields"])})
+
+
+def _without(versions: Sequence[Row], line: Sequence[Row]) -> tuple[_State, list[str]]:
+    """Return what a memory is without some of its versions, the latest of them undone first."""
+    now = _state(line[-1])
     reasons: list[str] = []
+    at = {row["revision"]: place for place, row in enumerate(line)}
     for version in versions:
-        made, before = read_value(version["value"]), _before(version, line)
-        if made is None or before is None or now is None:
-            if _as_now(now, made):
+        place = at[version["revision"]]
+        made, before = _state(line[place]), _state(line[place - 1] if place else None)
+        if made.value is None or before.value is None or now.value is None:
+            if now == made:
                 now = before
-            elif not _as_now(now, before):
+            elif now != before:
                 reasons.append("")
             continue
-        merged, conflicts = merge(made, before, now)
-        now = dict(merged) if isinstance(merged, Mapping) else now
+        merged, conflicts = merge(made.value, before.value, now.value)
+        beside = {
+            name: before.beside[name] if now.beside[name] == made.beside[name] else now.beside[name]
+            for name in _NOTHING
+        }
+        now = _State(dict(merged) if isinstance(merged, Mapping) else now.value, beside)
         reasons += conflicts
     return now, reasons
 
 
-def _before(version: Row, line: Sequence[Row]) -> dict[str, Any] | None:
-    earlier = [row for row in line if row["revision"] < version["revision"]]
-    return read_value(earlier[-1]["value"]) if earlier else None
-
-
-def _as_now(one: Any, other: Any) -> bool:
-    return (one is None) == (other is None) and same(one, other)
-
-
-def _kept(base: Row) -> dict[str, Any]:
-    """Return what a new version takes over from the one that it is made from."""
-    names = ("valid_from", "valid_to", "importance")
-    return {"base": base["id"], **{name: base[name] for name in names}}
-
-
-def _base(value: Any, versions: Sequence[Row], line: Sequence[Row]) -> Row | None:
-    """Return the version that a restored value is made from, so that it has its sources."""
+def _base(now: _State, versions: Sequence[Row], line: Sequence[Row]) -> int | None:
+    """Return the version that a restored memory is made from, so that it has its sources."""
     first = min(version["revision"] for version in versions)
     earlier = [row for row in line if row["revision"] < first]
-    if earlier and _as_now(value, read_value(earlier[-1]["value"])):
-        return earlier[-1]
+    if earlier and now == _state(earlier[-1]):
+        return int(earlier[-1]["id"])
     return None
 
 

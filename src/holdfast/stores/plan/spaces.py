@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from holdfast.stores.plan.effects import Draw, Plan, Sql, SqlMany
+from holdfast.stores.plan.effects import Draw, Plan, Row, Sql, SqlMany
 
 T = TypeVar("T")
 
@@ -73,6 +73,11 @@ def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[list[T]]:
 def now_text() -> str:
     """Return the time now, in the form in which it is stored."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def is_over(item: Row) -> bool:
+    """Tell whether an item's time to live is over."""
+    return item["expires_at"] is not None and item["expires_at"] <= now_text()
 
 
 def time_of(text: Any) -> datetime | None:

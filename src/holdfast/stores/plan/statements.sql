@@ -33,35 +33,38 @@ DELETE FROM spaces WHERE id IN INTS(:spaces)
 -- Items
 
 -- name: items_at
-SELECT i.id, i.key, v.value, v.revision, v.recorded_at, i.version, i.created_at, i.updated_at,
-       i.ttl, i.expires_at
+SELECT i.id, i.key, v.value, v.revision, v.recorded_at, v.ttl, i.version, i.created_at,
+       i.updated_at, i.expires_at
 FROM items i JOIN versions v ON v.id = i.version
 WHERE i.space = :space AND i.key IN TEXTS(:keys)
 
 -- name: items_by_id
-SELECT i.id, s.path, i.key, v.value, i.created_at, i.updated_at, i.ttl, i.expires_at
+SELECT i.id, s.path, i.key, v.value, v.ttl, i.created_at, i.updated_at, i.expires_at
 FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
 WHERE i.id IN INTS(:ids) AND (i.expires_at IS NULL OR i.expires_at > :now)
 
 -- name: newest_in
-SELECT i.id, s.path, i.key, v.value, i.created_at, i.updated_at, i.ttl, i.expires_at
+SELECT i.id, s.path, i.key, v.value, v.ttl, i.created_at, i.updated_at, i.expires_at
 FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
 WHERE i.space = :space AND (i.expires_at IS NULL OR i.expires_at > :now)
 ORDER BY i.updated_at DESC, i.id DESC
 LIMIT :limit OFFSET :offset
 
 -- name: newest_below
-SELECT i.id, s.path, i.key, v.value, i.created_at, i.updated_at, i.ttl, i.expires_at
+SELECT i.id, s.path, i.key, v.value, v.ttl, i.created_at, i.updated_at, i.expires_at
 FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
 WHERE i.space IN INTS(:spaces) AND (i.expires_at IS NULL OR i.expires_at > :now)
 ORDER BY i.updated_at DESC, i.id DESC
 LIMIT :limit OFFSET :offset
 
 -- name: put_item
-INSERT INTO items (id, space, key, version, created_at, updated_at, ttl, expires_at)
-VALUES (:id, :space, :key, :version, :created_at, :updated_at, :ttl, :expires_at)
+INSERT INTO items
+    (id, space, key, version, created_at, updated_at, expires_at, pinned, recalls, recalled_at)
+VALUES
+    (:id, :space, :key, :version, :created_at, :updated_at, :expires_at, :pinned, :recalls,
+     :recalled_at)
 ON CONFLICT (id) DO UPDATE
-SET version = excluded.version, updated_at = excluded.updated_at, ttl = excluded.ttl,
+SET version = excluded.version, updated_at = excluded.updated_at,
     expires_at = excluded.expires_at
 
 -- name: delete_item
@@ -86,14 +89,14 @@ WHERE space = :space AND key = :key
 -- Documents, words and vectors
 
 -- name: put_document
-INSERT INTO documents (id, space, sort, generation, length, embedder, fields)
-VALUES (:id, :space, :sort, :revision, :length, :embedder, :fields)
+INSERT INTO documents (id, space, sort, generation, length, embedder)
+VALUES (:id, :space, :sort, :revision, :length, :embedder)
 ON CONFLICT (id) DO UPDATE
 SET sort = excluded.sort, generation = excluded.generation, length = excluded.length,
-    embedder = excluded.embedder, fields = excluded.fields
+    embedder = excluded.embedder
 
 -- name: drop_document
-UPDATE documents SET sort = 'gone', generation = :revision, length = 0, embedder = NULL, fields = NULL
+UPDATE documents SET sort = 'gone', generation = :revision, length = 0, embedder = NULL
 WHERE id = :id
 
 -- name: erase_documents
@@ -115,7 +118,7 @@ SELECT count(*) AS documents, coalesce(sum(length), 0) AS length FROM documents
 WHERE space IN INTS(:spaces) AND sort = :sort AND length > 0
 
 -- name: pending
-SELECT d.id, d.space, d.sort, d.generation, d.fields, v.value
+SELECT d.id, d.space, d.sort, d.generation, v.fields, v.value
 FROM documents d LEFT JOIN items i ON i.id = d.id LEFT JOIN versions v ON v.id = i.version
 WHERE d.space IN INTS(:spaces) AND d.length > 0 AND d.id > :after
   AND (d.embedder IS NULL OR d.embedder <> :embedder)
@@ -134,10 +137,10 @@ SELECT generation FROM documents WHERE id = :id
 -- name: put_version
 INSERT INTO versions
     (id, space, key, revision, base, value, recorded_at, valid_from, valid_to, importance,
-     who, model, prompt, salt, digest)
+     fields, ttl, state, who, model, prompt, salt, digest)
 VALUES
     (:id, :space, :key, :revision, :base, :value, :recorded_at, :valid_from, :valid_to, :importance,
-     :who, :model, :prompt, :salt, :digest)
+     :fields, :ttl, :state, :who, :model, :prompt, :salt, :digest)
 
 -- name: put_origin
 INSERT INTO origins (version, sort, ref) VALUES (:version, :sort, :ref) ON CONFLICT DO NOTHING
@@ -148,7 +151,7 @@ ON CONFLICT DO NOTHING
 
 -- name: standing
 SELECT v.id AS version, v.key, v.value, v.revision, v.recorded_at,
-       i.id, i.created_at, i.expires_at, i.ttl
+       i.id, i.created_at, i.expires_at, i.pinned, i.recalls, i.recalled_at
 FROM versions v LEFT JOIN items i ON i.space = v.space AND i.key = v.key
 WHERE v.space = :space AND v.key IN TEXTS(:keys)
   AND v.revision = (
@@ -158,12 +161,22 @@ WHERE v.space = :space AND v.key IN TEXTS(:keys)
 -- name: history
 SELECT v.*, s.path, b.revision AS base_revision
 FROM versions v JOIN spaces s ON s.id = v.space LEFT JOIN versions b ON b.id = v.base
-WHERE v.space = :space AND v.key = :key ORDER BY v.revision
+WHERE v.space = :space AND v.key = :key
+  AND NOT EXISTS (
+      SELECT 1 FROM items i
+      WHERE i.space = v.space AND i.key = v.key AND i.expires_at <= :now
+  )
+ORDER BY v.revision
 
 -- name: versions_by_id
 SELECT v.*, s.path, b.revision AS base_revision
 FROM versions v JOIN spaces s ON s.id = v.space LEFT JOIN versions b ON b.id = v.base
-WHERE v.id IN INTS(:ids) ORDER BY v.revision, s.path, v.key
+WHERE v.id IN INTS(:ids)
+  AND NOT EXISTS (
+      SELECT 1 FROM items i
+      WHERE i.space = v.space AND i.key = v.key AND i.expires_at <= :now
+  )
+ORDER BY v.revision, s.path, v.key
 
 -- name: as_of
 SELECT v.*, s.path, b.revision AS base_revision
@@ -244,8 +257,12 @@ SELECT id FROM line
 SELECT DISTINCT v.space, v.key FROM versions v WHERE v.space IN INTS(:spaces)
 ORDER BY v.space, v.key
 
+-- name: places_of
+SELECT id, space, key FROM versions WHERE id IN INTS(:ids) ORDER BY revision, space, key
+
 -- name: versions_at
-SELECT id, revision, value FROM versions WHERE space = :space AND key = :key ORDER BY revision
+SELECT id, revision, value, fields FROM versions WHERE space = :space AND key = :key
+ORDER BY revision
 
 -- name: seal_erased
 INSERT INTO erased (version, digest, erased_at)
@@ -367,9 +384,6 @@ ON CONFLICT (thread, reader) DO UPDATE SET seq = excluded.seq WHERE cursors.seq 
 -- name: cursor
 SELECT c.seq FROM cursors c JOIN threads t ON t.id = c.thread
 WHERE t.space = :space AND t.name = :thread AND c.reader = :reader
-
--- name: document
-SELECT id, space, sort, generation, fields FROM documents WHERE id = :id
 
 -- name: erase_empty_cursors
 DELETE FROM cursors WHERE thread IN INTS(:ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from holdfast.memory import Action
 from holdfast.stores.plan.documents import document_rows
 from holdfast.stores.plan.effects import Draw, Lock, Plan, Row, Sql, SqlMany
 from holdfast.stores.plan.erasing import erase_items
-from holdfast.stores.plan.indexing import Fields, Vector
+from holdfast.stores.plan.indexing import Fields, Vector, fields_text
 from holdfast.stores.plan.spaces import chunks, joined, now_text, spaces_made
 
 Place = tuple[str, str]
@@ -39,6 +40,7 @@ class Prepared:
         supersedes: Keys of memories that are no longer so.
         provenance: Where it comes from.
         base: The number of the version it is made from, where that is not the current one.
+        state: What stood beside a deleted memory that is written again, as it was kept.
         vectors: One for each text; None where they are still to come.
     """
 
@@ -55,6 +57,7 @@ class Prepared:
     supersedes: tuple[str, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
     base: int | None = None
+    state: str | None = None
     vectors: list[Vector] | None = None
 
     @property
@@ -226,7 +229,7 @@ def _rows(
     found = {
         "id": id,
         "old": live is not None,
-        "version": _version(write, change.space, version, revision, base, recorded),
+        "version": _version(change, version, revision, base, recorded),
         "origins": [
             {"version": version, "sort": source.sort, "ref": source.ref}
             for source in write.provenance.sources()
@@ -238,29 +241,43 @@ def _rows(
     }
     if write.value is None:
         return found
+    state = _state(live) if live else {**_FRESH, "created_at": recorded, **_kept(write.state)}
     found["item"] = {
         "id": id,
         "space": change.space,
         "key": write.key,
         "version": version,
-        "created_at": live["created_at"] if live else recorded,
         "updated_at": recorded,
-        "ttl": write.ttl,
         "expires_at": expiry(now, write.ttl),
+        **state,
     }
     found |= document_rows(
-        id, change.space, "memory", write.texts, write.vectors, write.fields, revision, embedder
+        id, change.space, "memory", write.texts, write.vectors, revision, embedder
     )
     return found
 
 
+_FRESH: dict[str, Any] = {"pinned": 0, "recalls": 0, "recalled_at": None}
+
+
+def _state(live: Row) -> dict[str, Any]:
+    """Return what stands beside the value of a memory, whichever version it has."""
+    return {name: live[name] for name in ("created_at", *_FRESH)}
+
+
+def _kept(state: str | None) -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(state) if state else {}
+    return kept
+
+
 def _version(
-    write: Prepared, space: int, id: int, revision: int, base: int | None, recorded: str
+    change: _Change, id: int, revision: int, base: int | None, recorded: str
 ) -> dict[str, Any]:
+    write, live = change.write, change.live
     salt = secrets.token_hex(16)
     return {
         "id": id,
-        "space": space,
+        "space": change.space,
         "key": write.key,
         "revision": revision,
         "base": base,
@@ -269,6 +286,9 @@ def _version(
         "valid_from": write.valid_from,
         "valid_to": write.valid_to,
         "importance": write.importance,
+        "fields": fields_text(write.fields),
+        "ttl": write.ttl if write.value is not None else None,
+        "state": json.dumps(_state(live)) if live and write.value is None else None,
         "who": write.provenance.who,
         "model": write.provenance.model,
         "prompt": write.provenance.prompt,

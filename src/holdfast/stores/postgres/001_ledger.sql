@@ -18,8 +18,7 @@ CREATE TABLE documents (
     sort text COLLATE "C" NOT NULL,         -- 'memory', 'message', or 'gone'
     generation bigint NOT NULL,             -- the revision that last changed it
     length integer NOT NULL,                -- tokens; 0 when not indexed
-    embedder text COLLATE "C",              -- whose vectors it has; NULL when none
-    fields text                             -- which to index, as JSON; NULL for the store's own
+    embedder text COLLATE "C"               -- whose vectors it has; NULL when none
 );
 
 CREATE INDEX documents_counts ON documents (space, sort, length);
@@ -35,6 +34,9 @@ CREATE TABLE versions (
     valid_from text COLLATE "C",
     valid_to text COLLATE "C",
     importance integer,
+    fields text,                            -- which are indexed, as JSON; NULL: the store's own
+    ttl double precision,                   -- minutes to live
+    state text,                             -- of a delete: what stood beside the value, as JSON
     who text,
     model text,
     prompt text,
@@ -53,7 +55,6 @@ CREATE TABLE items (
     version bigint NOT NULL REFERENCES versions,
     created_at text COLLATE "C" NOT NULL,
     updated_at text COLLATE "C" NOT NULL,
-    ttl double precision,                   -- minutes
     expires_at text COLLATE "C",
     pinned integer NOT NULL DEFAULT 0,
     recalls integer NOT NULL DEFAULT 0,

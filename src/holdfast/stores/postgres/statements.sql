@@ -103,29 +103,30 @@ LIMIT :limit
 -- What is written often many times at once: the rows come as one JSON text.
 
 -- name: many_put_document
-INSERT INTO documents (id, space, sort, generation, length, embedder, fields)
-SELECT id, space, sort, revision, length, embedder, fields
+INSERT INTO documents (id, space, sort, generation, length, embedder)
+SELECT id, space, sort, revision, length, embedder
 FROM json_to_recordset(CAST(:rows AS json)) AS row (
-    id bigint, space bigint, sort text, revision bigint, length integer, embedder text, fields text
+    id bigint, space bigint, sort text, revision bigint, length integer, embedder text
 )
 ON CONFLICT (id) DO UPDATE
 SET sort = excluded.sort, generation = excluded.generation, length = excluded.length,
-    embedder = excluded.embedder, fields = excluded.fields
+    embedder = excluded.embedder
 
 -- name: many_put_version
 INSERT INTO versions
     (id, space, key, revision, base, value, recorded_at, valid_from, valid_to, importance,
-     who, model, prompt, salt, digest)
+     fields, ttl, state, who, model, prompt, salt, digest)
 SELECT id, space, key, revision, base, value, recorded_at, valid_from, valid_to, importance,
-       who, model, prompt, salt, digest
+       fields, ttl, state, who, model, prompt, salt, digest
 FROM json_populate_recordset(CAST(NULL AS versions), CAST(:rows AS json))
 
 -- name: many_put_item
-INSERT INTO items (id, space, key, version, created_at, updated_at, ttl, expires_at)
-SELECT id, space, key, version, created_at, updated_at, ttl, expires_at
+INSERT INTO items
+    (id, space, key, version, created_at, updated_at, expires_at, pinned, recalls, recalled_at)
+SELECT id, space, key, version, created_at, updated_at, expires_at, pinned, recalls, recalled_at
 FROM json_populate_recordset(CAST(NULL AS items), CAST(:rows AS json))
 ON CONFLICT (id) DO UPDATE
-SET version = excluded.version, updated_at = excluded.updated_at, ttl = excluded.ttl,
+SET version = excluded.version, updated_at = excluded.updated_at,
     expires_at = excluded.expires_at
 
 -- name: many_put_origin

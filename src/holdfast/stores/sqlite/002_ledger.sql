@@ -25,8 +25,7 @@ CREATE TABLE documents (
     sort TEXT NOT NULL,           -- 'memory', 'message', or 'gone'
     generation INTEGER NOT NULL,  -- the revision that last changed it
     length INTEGER NOT NULL,      -- tokens; 0 when not indexed
-    embedder TEXT,                -- whose vectors it has; NULL when none
-    fields TEXT                   -- which to index, as JSON; NULL for the store's own
+    embedder TEXT                 -- whose vectors it has; NULL when none
 );
 
 CREATE INDEX documents_counts ON documents (space, sort, length);
@@ -43,6 +42,9 @@ CREATE TABLE versions (
     valid_from TEXT,
     valid_to TEXT,
     importance INTEGER,
+    fields TEXT,                  -- which are indexed, as JSON; NULL for the store's own
+    ttl REAL,                     -- minutes to live
+    state TEXT,                   -- of a delete: what stood beside the value, as JSON
     who TEXT,
     model TEXT,
     prompt TEXT,
@@ -61,7 +63,6 @@ CREATE TABLE items (
     version INTEGER NOT NULL REFERENCES versions,
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL,
-    ttl REAL,                     -- minutes
     expires_at TEXT,
     pinned INTEGER NOT NULL DEFAULT 0,
     recalls INTEGER NOT NULL DEFAULT 0,
@@ -167,10 +168,9 @@ FROM old_items o JOIN spaces s ON s.path = o.namespace;
 
 UPDATE moved SET hidden = message IS NULL AND hidden AND json_extract(indexed, '$[0]') <> '';
 
-INSERT INTO documents (id, space, sort, generation, length, fields)
+INSERT INTO documents (id, space, sort, generation, length)
 SELECT id, space, iif(message IS NULL, 'memory', 'message'), 0,
-       iif(hidden, 0, max(json_extract(indexed, '$[1]'), message IS NOT NULL)),
-       iif(hidden, 'false', NULL)
+       iif(hidden, 0, max(json_extract(indexed, '$[1]'), message IS NOT NULL))
 FROM moved;
 
 INSERT INTO words (rowid, space, tokens)
@@ -178,8 +178,9 @@ SELECT id, iif(message IS NULL, 'm', 'j') || space, json_extract(indexed, '$[0]'
 FROM moved WHERE NOT hidden AND json_extract(indexed, '$[0]') <> '';
 
 -- Revision 1, since 0 stands for a memory that is not there.
-INSERT INTO versions (id, space, key, revision, value, recorded_at, salt, digest)
-SELECT o.id, m.space, o.key, 1, o.value, o.updated_at, m.salt, sealed(m.salt, o.value)
+INSERT INTO versions (id, space, key, revision, value, recorded_at, fields, salt, digest)
+SELECT o.id, m.space, o.key, 1, o.value, o.updated_at, iif(m.hidden, 'false', NULL), m.salt,
+       sealed(m.salt, o.value)
 FROM old_items o JOIN moved m ON m.id = o.id WHERE m.message IS NULL;
 
 INSERT INTO items (id, space, key, version, created_at, updated_at)
