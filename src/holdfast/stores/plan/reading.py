@@ -11,7 +11,7 @@ from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, 
 from holdfast.stores.filters import matches
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Nearest, Plan, Row, Sql
-from holdfast.stores.plan.spaces import CHUNK, chunks, labels, now_text, space_of, spaces_below
+from holdfast.stores.plan.spaces import CHUNK, chunks, joined, labels, now_text, spaces_below
 from holdfast.stores.plan.words import WordSearch
 
 PAGE = 200
@@ -36,18 +36,11 @@ class Read(NamedTuple):
 
 def get(op: GetOp) -> Plan[Read]:
     """Read one item."""
-    space = yield from space_of(op.namespace)
-    if space is None:
+    where = {"path": joined(op.namespace), "key": op.key, "now": now_text()}
+    rows = yield Sql("item", where)
+    if not rows:
         return Read(None)
-    rows = yield Sql("items_at", {"space": space, "keys": [op.key]})
-    if not rows or _is_over(rows[0]):
-        return Read(None)
-    row = {**rows[0], "path": ".".join(op.namespace)}
-    return Read(Item(**_fields(row)), _refreshed([row], refresh=op.refresh_ttl))
-
-
-def _is_over(row: Row) -> bool:
-    return row["expires_at"] is not None and row["expires_at"] <= now_text()
+    return Read(Item(**_fields(rows[0])), _refreshed(rows, refresh=op.refresh_ttl))
 
 
 def search(op: SearchOp, vector: Sequence[float] | None, embedder: str | None) -> Plan[Read]:
