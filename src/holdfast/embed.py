@@ -6,14 +6,17 @@ Nothing of LangChain, numpy or a model is loaded before an embedder is asked for
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import math
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 from holdfast.errors import ConfigurationError, EmbedderFailed, cut, shown
@@ -23,6 +26,9 @@ BATCH = 128
 
 TIMEOUT = 30.0
 """Seconds that one call of an embedder may take, where the index names no `timeout`."""
+
+KEPT = 8
+"""How many threads wait for the next call of an embedder: to start one takes longer than a put."""
 
 Vectors = list[list[float]]
 
@@ -162,7 +168,7 @@ class Embedder:
     def _checked(self, vectors: Any, count: int) -> Vectors:
         name = f"The embedder {self.fingerprint!r}"
         try:
-            found = [[float(number) for number in vector] for vector in vectors]
+            found = [list(map(float, vector)) for vector in vectors]
         except (TypeError, ValueError, OverflowError) as error:
             raise EmbedderFailed(
                 f"{name} gave {type(vectors).__name__!r} that is no list of vectors ({error}); it "
@@ -335,20 +341,52 @@ def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
         yield each_once[start : start + BATCH]
 
 
+class _Worker:
+    """A daemon thread that takes one call after the other; one that hangs is never idle again."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[tuple[Callable[[], Vectors], Future[Vectors]]] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, daemon=True, name="holdfast-embedder")
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread is there; it is not in a forked process."""
+        return self._thread.is_alive()
+
+    def start(self, call: Callable[[], Vectors]) -> Future[Vectors]:
+        """Run a call, with the caller's context variables."""
+        future: Future[Vectors] = Future()
+        future.set_running_or_notify_cancel()  # from here on nobody can cancel it, only leave it
+        self._calls.put((partial(contextvars.copy_context().run, call), future))
+        return future
+
+    def _work(self) -> None:
+        kept = True
+        while kept:
+            call, future = self._calls.get()
+            try:
+                tell = partial(future.set_result, call())
+            except BaseException as error:  # noqa: BLE001  # handed to whoever waits
+                tell = partial(future.set_exception, error)
+            kept = len(_IDLE) < KEPT
+            if kept:
+                _IDLE.append(self)  # before anyone is told, who may have another call at once
+            tell()
+            del call, future, tell  # nothing of a call is held until the next one
+
+
+_IDLE: deque[_Worker] = deque()
+
+
 def _in_thread(call: Callable[[], Vectors]) -> Future[Vectors]:
-    """Run a call in a daemon thread of its own, with the caller's context variables."""
-    future: Future[Vectors] = Future()
-    future.set_running_or_notify_cancel()  # from here on nobody can cancel it, only leave it
-    context = contextvars.copy_context()
-
-    def work() -> None:
-        try:
-            future.set_result(context.run(call))
-        except BaseException as error:  # noqa: BLE001  # handed to whoever waits
-            future.set_exception(error)
-
-    threading.Thread(target=work, daemon=True, name="holdfast-embedder").start()
-    return future
+    """Run a call in a daemon thread that has nothing else to do."""
+    while _IDLE:
+        with contextlib.suppress(IndexError):  # another thread was faster
+            worker = _IDLE.pop()
+            if worker.alive:
+                return worker.start(call)
+    return _Worker().start(call)
 
 
 class _Background:

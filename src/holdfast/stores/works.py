@@ -83,7 +83,8 @@ def items(ops: Sequence[Op], indexing: Indexing) -> Work[list[Result]]:
     queries = [op.query for op in ops if isinstance(op, SearchOp) and op.query]
     asked = yield from _questions(queries, indexing)
     plan = partial(_items, ops, writes, asked, indexing.fingerprint)
-    reads = yield Transaction(plan, writes=bool(writes))
+    single = len(ops) == 1 and isinstance(ops[0], GetOp)
+    reads = yield Transaction(plan, writes=bool(writes), single=single)
     refreshed = [one for read in reads for one in read.refreshed]
     if refreshed:
         yield Transaction(partial(_refresh, refreshed), writes=True)

@@ -74,10 +74,17 @@ Plan = Generator[Effect, Any, T]
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """Run a plan in one transaction; be sent what it returns."""
+    """Run a plan in one transaction; be sent what it returns.
+
+    Args:
+        plan: What is to be done.
+        writes: Whether it writes.
+        single: Whether it is a single statement that reads, which is a transaction by itself.
+    """
 
     plan: Callable[[], Plan[Any]]
     writes: bool
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)

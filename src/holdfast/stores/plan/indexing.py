@@ -27,8 +27,8 @@ class Vector(tuple[float, ...]):
     @classmethod
     def of(cls, numbers: Sequence[float]) -> Vector:
         """Return a vector scaled to length 1; one without length stays as it is."""
-        length = math.sqrt(sum(number * number for number in numbers))
-        return cls(number / length for number in numbers) if length else cls(numbers)
+        length = math.hypot(*numbers)
+        return cls([number / length for number in numbers]) if length else cls(numbers)
 
 
 class Indexing:

@@ -11,10 +11,13 @@ from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, 
 from holdfast.stores.filters import matches
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Nearest, Plan, Row, Sql
-from holdfast.stores.plan.spaces import chunks, is_over, labels, now_text, space_of, spaces_below
+from holdfast.stores.plan.spaces import CHUNK, chunks, joined, labels, now_text, spaces_below
 from holdfast.stores.plan.words import WordSearch
 
 PAGE = 200
+
+FEW = 100
+"""How many rows are read at least before it is seen whether they fill a page."""
 
 
 class Refresh(NamedTuple):
@@ -33,14 +36,11 @@ class Read(NamedTuple):
 
 def get(op: GetOp) -> Plan[Read]:
     """Read one item."""
-    space = yield from space_of(op.namespace)
-    if space is None:
+    where = {"path": joined(op.namespace), "key": op.key, "now": now_text()}
+    rows = yield Sql("item", where)
+    if not rows:
         return Read(None)
-    rows = yield Sql("items_at", {"space": space, "keys": [op.key]})
-    if not rows or is_over(rows[0]):
-        return Read(None)
-    row = {**rows[0], "path": ".".join(op.namespace)}
-    return Read(Item(**_fields(row)), _refreshed([row], refresh=op.refresh_ttl))
+    return Read(Item(**_fields(rows[0])), _refreshed(rows, refresh=op.refresh_ttl))
 
 
 def search(op: SearchOp, vector: Sequence[float] | None, embedder: str | None) -> Plan[Read]:
@@ -73,8 +73,10 @@ class _Page:
         self._filter = op.filter
         self._skip = op.offset
         self._limit = op.limit
-        # A filter lets some of what is read pass; a few too many cost less than to read again.
-        self.needed = (op.offset + op.limit) * (8 if op.filter else 1)
+        wanted = op.offset + op.limit
+        # A filter lets some of what is found pass; a few too many cost less than to look again.
+        self.needed = wanted * (16 if op.filter else 1)
+        self.part = min(CHUNK, max(FEW, wanted))
         self.rows: list[tuple[Row, float | None]] = []
 
     @property
@@ -153,7 +155,7 @@ def _by_meaning(
 
 
 def _taken(ranked: Sequence[tuple[int, float]], page: _Page) -> Plan[None]:
-    for part in chunks(ranked):
+    for part in chunks(ranked, page.part):
         if page.full:
             return
         rows = yield Sql("items_by_id", {"ids": [id for id, _ in part], "now": now_text()})

@@ -38,6 +38,11 @@ SELECT i.id, i.key, v.value, v.revision, v.recorded_at, v.ttl, i.version, i.crea
 FROM items i JOIN versions v ON v.id = i.version
 WHERE i.space = :space AND i.key IN TEXTS(:keys)
 
+-- name: item
+SELECT i.id, s.path, i.key, v.value, v.ttl, i.created_at, i.updated_at, i.expires_at
+FROM spaces s JOIN items i ON i.space = s.id JOIN versions v ON v.id = i.version
+WHERE s.path = :path AND i.key = :key AND (i.expires_at IS NULL OR i.expires_at > :now)
+
 -- name: items_by_id
 SELECT i.id, s.path, i.key, v.value, v.ttl, i.created_at, i.updated_at, i.expires_at
 FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space

@@ -61,6 +61,8 @@ class Run:
 
     def through(self, transaction: Transaction) -> Any:
         """Run a transaction to its end; return what its plan returns."""
+        if transaction.single:
+            return drive(transaction.plan(), self._effect)
         try:
             with self._db.pipeline() as pipeline, _ended(pipeline):
                 self._db.execute(_WRITES if transaction.writes else _READS)

@@ -103,29 +103,30 @@ def _nearest(
     used = len(ids)
     if not used:
         return []
-    scores = np.where(ids >= 0, rows @ vector, -np.inf)
+    # Row by row: a product of matrices runs in as many threads as there are cores, each of which
+    # waits for the others, and where several search at once that takes ten times as long.
+    scores = np.where(ids >= 0, np.einsum("ij,j->i", rows, vector), -np.inf)
     take = min(used, count)
     while True:
-        top = np.argpartition(-scores, take - 1)[:take] if take < used else np.arange(used)
-        best = _best_of(zip(ids[top].tolist(), scores[top].tolist(), strict=True))
+        # With all that are as near as the last, since every page must agree on their order.
+        least = np.partition(scores, used - take)[used - take]
+        near = scores >= least
+        best = _ranked(ids[near], scores[near])
         if len(best) >= count or take >= used:
-            break
+            return best[:count]
         take = min(used, take * 2)  # several vectors of one document, or dead rows
-    ranked = sorted(best.items(), key=lambda one: (-one[1], -one[0]))[:count]
-    if take >= used:
-        return ranked
-    # Of those that are as near as the last, any may have been taken; every page must agree.
-    near = scores >= ranked[-1][1]
-    best = _best_of(zip(ids[near].tolist(), scores[near].tolist(), strict=True))
-    return sorted(best.items(), key=lambda one: (-one[1], -one[0]))[:count]
 
 
-def _best_of(scored: Iterable[tuple[int, float]]) -> dict[int, float]:
+def _ranked(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> list[tuple[int, float]]:
+    """Return each document with its best score, best first, ties by id."""
+    import numpy as np
+
+    order = np.lexsort((-ids, -scores))
     best: dict[int, float] = {}
-    for id, score in scored:
-        if id >= 0 and score > best.get(id, float("-inf")):
-            best[id] = score
-    return best
+    for id, score in zip(ids[order].tolist(), scores[order].tolist(), strict=True):
+        if id >= 0:
+            best.setdefault(id, score)
+    return list(best.items())
 
 
 class Matrices:
@@ -149,14 +150,17 @@ class Matrices:
         vector = np.asarray(asked.vector, np.float32)
         rows = yield Sql("generations", {"spaces": list(asked.spaces)})
         found: list[tuple[int, float]] = []
+        grown = False
         for row in rows:
             matrix = self._matrix((row["id"], asked.sort, asked.embedder))
             with matrix.lock:
                 if row["generation"] > matrix.generation:
                     yield from _load(matrix, asked, row)
+                    grown = True
                 ids, vectors = matrix.view()
             found += _nearest(ids, vectors, vector, asked.count)
-        self._bound()
+        if grown:
+            self._bound()
         return sorted(found, key=lambda one: (-one[1], -one[0]))[: asked.count]
 
     def _matrix(self, name: tuple[int, str, str]) -> Matrix:

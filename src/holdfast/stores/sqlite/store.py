@@ -109,6 +109,9 @@ class SqliteStore(SqlStore):
     def transact(self, transaction: Transaction) -> Any:
         """Run a plan in one transaction of one connection."""
         with self._explained():
+            if transaction.single:
+                with self._pool.connection() as db:
+                    return drive(transaction.plan(), partial(self._effect, db))
             if not transaction.writes:
                 return self._transact(transaction, "BEGIN")
             with self._turn():
