@@ -7,7 +7,6 @@ import pytest
 from holdfast.errors import InputError
 from holdfast.stores.filters import check_filter, matches
 
-
 EARLIER = timezone(timedelta(hours=1))
 
 

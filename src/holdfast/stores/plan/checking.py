@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from langgraph.store.base import ListNamespacesOp
+
 from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
 from holdfast.memory import Message, is_storable
@@ -52,6 +54,14 @@ def check_page(limit: Any, offset: Any) -> None:
     """Raise InputError where a page of a search is of no size, or begins nowhere."""
     _check_number(limit, "limit")
     _check_number(offset, "offset")
+
+
+def check_listing(op: ListNamespacesOp) -> None:
+    """Raise InputError where namespaces are to be listed in a way that cannot be."""
+    if op.max_depth is not None:
+        _check_number(op.max_depth, "max_depth")
+    for condition in op.match_conditions or ():
+        _check_texts(condition.path, "The path of a condition")
 
 
 def check_changes(changes: ChangeSet) -> None:

@@ -18,7 +18,7 @@ from holdfast.stores.plan import journal
 from holdfast.stores.plan.checking import check_changes
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Draw, Lock, Plan, Sql, SqlMany
-from holdfast.stores.plan.indexing import Fields, Indexing, Vector
+from holdfast.stores.plan.indexing import Fields, Indexing, Vector, is_paths
 from holdfast.stores.plan.spaces import (
     joined,
     labels,
@@ -84,6 +84,12 @@ def check_place(namespace: tuple[str, ...], key: Any) -> None:
         raise InputError(f"No item can have the namespace {namespace!r}, key {key!r}.")
 
 
+def check_labels(namespace: Any) -> None:
+    """Raise InputError where a namespace is no tuple of texts; the letters of one are no labels."""
+    if not isinstance(namespace, tuple | list) or not encodable(namespace):
+        raise InputError(f"A namespace must be a tuple of texts, got {shown(namespace)}.")
+
+
 def check_namespace(namespace: Any, *, root: bool = False) -> tuple[str, ...]:
     """Return a namespace as a tuple; raise an error where LangGraph's rules refuse it.
 
@@ -91,8 +97,7 @@ def check_namespace(namespace: Any, *, root: bool = False) -> tuple[str, ...]:
         namespace: Stored labels.
         root: Whether it may be empty.
     """
-    if not isinstance(namespace, tuple | list) or not encodable(namespace):
-        raise InputError(f"A namespace must be a tuple of texts, got {namespace!r}.")
+    check_labels(namespace)
     if namespace or not root:
         validate_op_namespace(PutOp(tuple(namespace), "key", None))
     return tuple(namespace)
@@ -104,6 +109,10 @@ def prepare_put(op: PutOp, indexing: Indexing) -> Prepared:
     if op.value is not None and not isinstance(op.value, Mapping):
         raise InputError(f"A value must be a dict, got {shown(op.value)} for {op.key!r}.")
     value = None if op.value is None else dumped(op.value)
+    if op.index is not None and op.index is not False and not is_paths(op.index):
+        raise InputError(
+            f"index of {op.key!r} must be False, None or a list of paths, got {shown(op.index)}."
+        )
     fields: Fields = False if op.index is False else op.index or None
     texts = indexing.texts(op.value, fields) if op.value is not None else []
     ttl = _minutes(op.ttl, op.key)
@@ -141,10 +150,11 @@ def _prepared(
     write: Write, changes: ChangeSet, indexing: Indexing, default_ttl: float | None
 ) -> Prepared:
     ttl = default_ttl if isinstance(write.ttl, NotProvided) else write.ttl
-    index = write.index if write.index is None or write.index is False else list(write.index)
+    index: Any = list(write.index) if isinstance(write.index, tuple) else write.index
     op = PutOp(changes.namespace, write.key, write.value, index, ttl=ttl)
     prepared = prepare_put(op, indexing)
-    if write.importance is not None and write.importance not in range(1, 6):
+    known = type(write.importance) is int and write.importance in range(1, 6)
+    if write.importance is not None and not known:
         raise InputError(f"importance must be 1 to 5, got {write.importance!r} for {write.key!r}.")
     if not all(write.supersedes):
         raise InputError(f"supersedes must be keys, got {write.supersedes!r} for {write.key!r}.")
