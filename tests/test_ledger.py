@@ -763,7 +763,19 @@ def test_pages_of_equally_near_memories_hold_each_once(opened):
 # Input that cannot be taken
 
 HELLO = Message("user", "hello")
+
+
+def nested(depth, inner=1):
+    for _ in range(depth):
+        inner = {"a": inner}
+    return inner
+
+
 BAD_CHANGES = {
+    "a deep value": ChangeSet(NS, (Write("k", nested(2_000)),)),
+    "a bottomless value": ChangeSet(NS, (Write("k", nested(100_000)),)),
+    "a deep list": ChangeSet(NS, (Write("k", {"a": [nested(500)]}),)),
+    "a job's deep payload": ChangeSet(NS, jobs=(Job("j", nested(500)),)),
     "no change set": None,
     "no namespace": ChangeSet((), (Write("k", {}),)),
     "a text as namespace": ChangeSet("m", (Write("k", {}),)),
@@ -883,6 +895,26 @@ def test_a_call_that_cannot_be_read_does_nothing(store):
         taken.append(case)
     assert taken == []
     assert (held(store), texts(store.journal(NS))) == ({"n": 1}, ["hello"])
+
+
+@pytest.mark.parametrize("depth", [201, 2_000, 100_000])
+def test_a_value_nested_too_deeply_is_refused_and_the_limit_is_told(store, depth):
+    with pytest.raises(InputError, match=r"nested .*deep"):
+        store.put(NS, "tea", nested(depth))
+    assert held(store) is None
+
+
+def test_what_is_stored_is_read_compared_and_searched_however_deeply_it_is_nested(store):
+    first, second = (write(store, "tea", {"a": nested(198, n)}) for n in (1, 2))
+    assert held(store) == {"a": nested(198, 2)}
+    (change,) = store.diff(NS, "tea", first, second)
+    assert (change["op"], change["value"]) == ("replace", 2)
+    assert [item.key for item in store.search(NS, filter={"a.a": {"$ne": 1}})] == ["tea"]
+    assert store.search(NS, filter={"a": {"$in": [nested(40)]}}) == []
+    assert len(store.search(NS, query="2")) == 1
+    for deep in (2_000, 100_000):
+        with pytest.raises(InputError, match="nested"):
+            store.search(NS, filter=nested(deep))
 
 
 # Async twins

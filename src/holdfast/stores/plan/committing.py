@@ -29,6 +29,9 @@ from holdfast.stores.plan.spaces import (
 )
 from holdfast.stores.plan.writing import Outcome, Prepared, apply, last_of_each, stand
 
+DEEPEST = 200
+"""How deeply a value may be nested: what reads and compares it needs room on Python's stack."""
+
 
 class Ready(NamedTuple):
     """A change set that was read and checked."""
@@ -60,10 +63,36 @@ def dumped(value: Mapping[str, Any]) -> str:
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise InputError(
+            f"A value may be nested {DEEPEST} levels deep, got {shown(value)}."
+        ) from None
+    except (TypeError, ValueError) as error:
         raise InputError(f"A value must be JSON data: {error}. Got: {shown(value)}") from None
     # JSON's own escapes keep half of a surrogate pair, which no encoding has.
     return text if encodable([text]) else json.dumps(value, allow_nan=False)
+
+
+def written(value: Mapping[str, Any], what: str) -> str:
+    """Return a value that somebody hands in as JSON text.
+
+    Raises:
+        InputError: It is no JSON data, or nested more deeply than can be read back everywhere.
+    """
+    text = dumped(value)
+    layer: list[Any] = [value] if text.count("{") + text.count("[") > DEEPEST else []
+    for _ in range(DEEPEST):
+        layer = [
+            inner
+            for outer in layer
+            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+            if isinstance(inner, Mapping | list | tuple)
+        ]
+    if layer:
+        raise InputError(
+            f"{what} is nested more than {DEEPEST} levels deep; store it flatter, or as a text."
+        )
+    return text
 
 
 def encodable(texts: Iterable[Any]) -> bool:
@@ -108,7 +137,7 @@ def prepare_put(op: PutOp, indexing: Indexing) -> Prepared:
     check_place(op.namespace, op.key)
     if op.value is not None and not isinstance(op.value, Mapping):
         raise InputError(f"A value must be a dict, got {shown(op.value)} for {op.key!r}.")
-    value = None if op.value is None else dumped(op.value)
+    value = None if op.value is None else written(op.value, f"The value of {op.key!r}")
     if op.index is not None and op.index is not False and not is_paths(op.index):
         raise InputError(
             f"index of {op.key!r} must be False, None or a list of paths, got {shown(op.index)}."
@@ -136,7 +165,7 @@ def prepare(changes: ChangeSet, indexing: Indexing, default_ttl: float | None) -
     writes = [_prepared(write, changes, indexing, default_ttl) for write in changes.writes]
     for job in changes.jobs:
         check_place(namespace, job.name)
-        dumped(job.payload)
+        written(job.payload, f"The payload of job {job.name!r}")
         instant(job.due_at, "due_at")
     stretches = [journal.Stretch(namespace, said) for said in changes.journal]
     return Ready(
