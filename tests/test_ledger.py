@@ -12,7 +12,7 @@ import pytest
 from langgraph.store.base import PutOp
 
 from holdfast import open_store
-from holdfast.errors import ConfigurationError, EmbedderFailed, InputError
+from holdfast.errors import ConfigurationError, EmbedderFailed, InputError, OutOfScope
 from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
 from holdfast.ledger import Ledger
 from holdfast.memory import Message
@@ -758,6 +758,24 @@ def test_pages_of_equally_near_memories_hold_each_once(opened):
     store.batch([PutOp((*NS, str(n % 3)), f"{n:02}", says("tea")) for n in range(50)])
     pages = [found(store, "tea", limit=7, offset=offset) for offset in range(0, 50, 7)]
     assert sorted(key for page in pages for key in page) == [f"{n:02}" for n in range(50)]
+
+
+# Fences
+
+
+async def test_a_fenced_store_is_asked_about_all_that_it_can_reach(opened):
+    store = opened(**vectors(WordVectors()))
+    own, other = (store.scoped((label,)) for label in ("own", "other"))
+    for label in ("own", "other"):
+        place = (label, "below")
+        store.commit(ChangeSet(place, (Write("tea", says("tea")),), jobs=(Job(label),)))
+    assert [job.name for job in own.jobs()] == ["own"] == [job.name for job in await own.ajobs()]
+    assert {job.name for job in store.jobs()} == {"own", "other"}
+    assert (own.doctor(), await other.adoctor(), store.doctor()) == ([], [], [])
+    assert (own.reindex(), await other.areindex(), store.reindex()) == (0, 0, 0)
+    for ask in (own.jobs, own.doctor, own.reindex):
+        with pytest.raises(OutOfScope):
+            ask(())
 
 
 # Input that cannot be taken
