@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from langgraph.store.memory import InMemoryStore
 
 from holdfast import create_memory_store_manager, open_store, recall
+from holdfast.errors import ConfigurationError
 from holdfast.journal import _overlap
 from holdfast.ledger import Ledger
 
@@ -221,3 +222,10 @@ def test_a_long_thread_is_read_whole():
         again = manager.invoke({"messages": [*talk[2_000:], ("user", "new")]}, in_thread("t"))
         assert len(again) == 1
         assert again[0]["value"]["content"]["seq"] == 2_101
+
+
+@pytest.mark.parametrize("thread", ["cut \ud83d", "mon\x00day"])
+def test_a_thread_that_no_store_can_name_is_refused(store, thread):
+    with pytest.raises(ConfigurationError, match="thread_id"):
+        keeper(store).invoke({"messages": said("a")}, in_thread(thread))
+    assert kept(store) == []

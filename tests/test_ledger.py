@@ -12,7 +12,7 @@ import pytest
 from langgraph.store.base import PutOp
 
 from holdfast import open_store
-from holdfast.errors import ConfigurationError, EmbedderFailed, InputError
+from holdfast.errors import ConfigurationError, EmbedderFailed, InputError, OutOfScope
 from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
 from holdfast.ledger import Ledger
 from holdfast.memory import Message
@@ -584,13 +584,11 @@ def test_what_no_database_can_hold_is_replaced_in_messages(store):
     odd = Message(
         "us\ud83der", "cut \ud83d off\x00", "No\ud83dra", "\ud83d", "\x00", (("t", "\x00"),)
     )
-    store.commit(ChangeSet(NS, journal=(Said((odd,), "mon\x00day\ud83d"),)))
-    (thread,) = store.threads(NS)
-    (entry,) = store.journal(NS, thread)
+    store.commit(ChangeSet(NS, journal=(Said((odd,), "monday"),)))
+    (entry,) = store.journal(NS, "monday")
     assert entry.message.text == "cut \N{REPLACEMENT CHARACTER} off\N{REPLACEMENT CHARACTER}"
-    assert texts(store.journal(NS, "mon\x00day\ud83d")) == [entry.message.text]
-    tell(store, "next", thread="mon\x00day\ud83d")
-    assert store.threads(NS) == {thread: 2}
+    store.commit(ChangeSet(NS, journal=(Said((odd,), "monday"),)))
+    assert store.threads(NS) == {"monday": 1}
 
 
 def test_the_journal_is_read_by_thread_in_order_and_as_a_whole_newest_first(store):
@@ -832,10 +830,40 @@ def test_pages_of_equally_near_memories_hold_each_once(opened):
     assert sorted(key for page in pages for key in page) == [f"{n:02}" for n in range(50)]
 
 
+# Fences
+
+
+async def test_a_fenced_store_is_asked_about_all_that_it_can_reach(opened):
+    store = opened(**vectors(WordVectors()))
+    own, other = (store.scoped((label,)) for label in ("own", "other"))
+    for label in ("own", "other"):
+        place = (label, "below")
+        store.commit(ChangeSet(place, (Write("tea", says("tea")),), jobs=(Job(label),)))
+    assert [job.name for job in own.jobs()] == ["own"] == [job.name for job in await own.ajobs()]
+    assert {job.name for job in store.jobs()} == {"own", "other"}
+    assert (own.doctor(), await other.adoctor(), store.doctor()) == ([], [], [])
+    assert (own.reindex(), await other.areindex(), store.reindex()) == (0, 0, 0)
+    for ask in (own.jobs, own.doctor, own.reindex):
+        with pytest.raises(OutOfScope):
+            ask(())
+
+
 # Input that cannot be taken
 
 HELLO = Message("user", "hello")
+
+
+def nested(depth, inner=1):
+    for _ in range(depth):
+        inner = {"a": inner}
+    return inner
+
+
 BAD_CHANGES = {
+    "a deep value": ChangeSet(NS, (Write("k", nested(2_000)),)),
+    "a bottomless value": ChangeSet(NS, (Write("k", nested(100_000)),)),
+    "a deep list": ChangeSet(NS, (Write("k", {"a": [nested(500)]}),)),
+    "a job's deep payload": ChangeSet(NS, jobs=(Job("j", nested(500)),)),
     "no change set": None,
     "no namespace": ChangeSet((), (Write("k", {}),)),
     "a text as namespace": ChangeSet("m", (Write("k", {}),)),
@@ -846,6 +874,10 @@ BAD_CHANGES = {
     "a value that is no JSON": ChangeSet(NS, (Write("k", {"when": datetime.now()}),)),
     "nan": ChangeSet(NS, (Write("k", {"n": float("nan")}),)),
     "importance": ChangeSet(NS, (Write("k", {}, importance=6),)),
+    "importance as true": ChangeSet(NS, (Write("k", {}, importance=True),)),
+    "importance as float": ChangeSet(NS, (Write("k", {}, importance=2.0),)),
+    "an index as true": ChangeSet(NS, (Write("k", {}, index=True),)),
+    "an index as text": ChangeSet(NS, (Write("k", {}, index="v"),)),
     "importance as text": ChangeSet(NS, (Write("k", {}, importance="5"),)),
     "expect": ChangeSet(NS, (Write("k", {}, expect=-1),)),
     "expect as text": ChangeSet(NS, (Write("k", {}, expect="1"),)),
@@ -856,6 +888,19 @@ BAD_CHANGES = {
     "sources as one text": ChangeSet(NS, (Write("k", {}, provenance=Provenance(messages="ab")),)),
     "no provenance": ChangeSet(NS, (Write("k", {}, provenance="Nora"),)),
     "who": ChangeSet(NS, (Write("k", {}),), provenance=Provenance(who="\ud83d")),
+    **{
+        f"half a pair in {what}": ChangeSet(NS, (Write("k", {}, provenance=named),))
+        for what, named in {
+            "a thread": Provenance(thread="\ud83d"),
+            "a run": Provenance(run="\ud83d"),
+            "a message": Provenance(messages=("\ud83d",)),
+            "a document": Provenance(documents=("\ud83d",)),
+            "a memory": Provenance(memories=("a\x00b",)),
+        }.items()
+    },
+    "a thread's name with half a pair": ChangeSet(NS, journal=(Said((HELLO,), "\ud83d"),)),
+    "a thread's name with NUL": ChangeSet(NS, journal=(Said((HELLO,), "mon\x00day"),)),
+    "a cursor's thread with half a pair": ChangeSet(NS, cursors=(Cursor("\ud83d", 1),)),
     "a cursor without a thread": ChangeSet(NS, cursors=(Cursor("", 1),)),
     "a cursor's thread": ChangeSet(NS, cursors=(Cursor(7, 1),)),
     "a cursor's number": ChangeSet(NS, cursors=(Cursor("t", "1"),)),
@@ -905,7 +950,11 @@ BAD_CALLS = {
     "a revision of sources": lambda store: store.sources(NS, "tea", revision="1"),
     "a source": lambda store: store.derived_from(NS, "run:nightly"),
     "a thread": lambda store: store.journal(NS, 7),
+    "a thread with half a pair": lambda store: store.journal(NS, "\ud83d"),
+    "a cursor's thread": lambda store: store.cursor(NS, "mon\x00day"),
+    "a source with half a pair": lambda store: store.derived_from(NS, Source("run", "\ud83d")),
     "a limit": lambda store: store.journal(NS, limit=-1),
+    "a limit without end": lambda store: store.journal(NS, limit=2**70),
     "an offset": lambda store: store.journal(NS, after=-1),
     "a limit of a search": lambda store: store.search_journal(NS, "tea", limit=-1),
     "an offset of a search": lambda store: store.search_journal(NS, "tea", offset=-1),
@@ -936,6 +985,26 @@ def test_a_call_that_cannot_be_read_does_nothing(store):
         taken.append(case)
     assert taken == []
     assert (held(store), texts(store.journal(NS))) == ({"n": 1}, ["hello"])
+
+
+@pytest.mark.parametrize("depth", [201, 2_000, 100_000])
+def test_a_value_nested_too_deeply_is_refused_and_the_limit_is_told(store, depth):
+    with pytest.raises(InputError, match=r"nested .*deep"):
+        store.put(NS, "tea", nested(depth))
+    assert held(store) is None
+
+
+def test_what_is_stored_is_read_compared_and_searched_however_deeply_it_is_nested(store):
+    first, second = (write(store, "tea", {"a": nested(198, n)}) for n in (1, 2))
+    assert held(store) == {"a": nested(198, 2)}
+    (change,) = store.diff(NS, "tea", first, second)
+    assert (change["op"], change["value"]) == ("replace", 2)
+    assert [item.key for item in store.search(NS, filter={"a.a": {"$ne": 1}})] == ["tea"]
+    assert store.search(NS, filter={"a": {"$in": [nested(40)]}}) == []
+    assert len(store.search(NS, query="2")) == 1
+    for deep in (2_000, 100_000):
+        with pytest.raises(InputError, match="nested"):
+            store.search(NS, filter=nested(deep))
 
 
 # Async twins

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -99,7 +100,25 @@ def test_a_batch_reads_the_state_before_its_writes_and_the_last_write_counts(sto
         GetOp(NS, "\ud800"),
         SearchOp(("\ud800",)),
         SearchOp(NS, filter={"v": {"$near": 1}}),
+        SearchOp(NS, limit=-1),
+        SearchOp(NS, limit=None),
+        SearchOp(NS, offset=1.5),
+        SearchOp(NS, limit=2**70),
+        ListNamespacesOp(limit=-1),
+        ListNamespacesOp(limit=None),
+        ListNamespacesOp(offset=2**70),
+        ListNamespacesOp(max_depth=-1),
+        ListNamespacesOp((MatchCondition("prefix", "ab"),)),
+        PutOp(NS, "k", {"v": 1}, index=True),
+        PutOp(NS, "k", {"v": 1}, index=3),
+        PutOp(NS, "k", {"v": 1}, index="v"),
+        PutOp(NS, "k", {"v": 1}, index=[3]),
+        PutOp("ab", "k", {"v": 1}),
+        GetOp("ab", "k"),
+        SearchOp("ab"),
+        SearchOp(None),
         "not an operation",
+        None,
     ],
 )
 def test_a_bad_operation_leaves_nothing_of_its_batch(store, bad):
@@ -108,7 +127,68 @@ def test_a_bad_operation_leaves_nothing_of_its_batch(store, bad):
     assert store.search(()) == []
 
 
-@pytest.mark.parametrize("namespace", [("a.b",), ("",), ("a", "")])
+@pytest.mark.parametrize("scope", [None, ("a",)])
+def test_what_is_no_batch_and_no_operation_is_refused(store, scope):
+    for one in (store, store.scoped(scope)) if scope else (store,):
+        with pytest.raises(InputError):
+            one.batch(None)
+        with pytest.raises(InputError):
+            one.batch([None])
+        with pytest.raises(InputError):
+            one.batch([ListNamespacesOp(limit=-1)])
+        with pytest.raises(InputError):
+            one.perform(None)
+
+
+async def test_what_is_no_batch_is_refused_when_awaited(store):
+    for one in (store, store.scoped(("a",))):
+        with pytest.raises(InputError):
+            await one.abatch(None)
+        with pytest.raises(InputError):
+            await one.aperform(None)
+
+
+INDEX = {"embed": lambda texts: [[1.0] for _ in texts], "dims": 1}
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"ttl": {"default_ttl": "60"}}, r"ttl\['default_ttl'\] must be minutes.*got '60'"),
+        ({"ttl": {"default_ttl": math.nan}}, "got nan"),
+        ({"ttl": {"default_ttl": 1e300}}, "got 1e"),
+        ({"ttl": {"default_ttl": True}}, "got True"),
+        ({"ttl": {"sweep_interval_minutes": "5"}}, "sweep_interval_minutes.*got '5'"),
+        ({"ttl": {"sweep_interval_minutes": math.nan}}, "got nan"),
+        ({"ttl": {"sweep_interval_minutes": 1e300}}, "got 1e"),
+        ({"ttl": {"refresh_on_read": "no"}}, "True or False, got 'no'"),
+        ({"ttl": {"ttl": 5}}, "'ttl'.*known are default_ttl"),
+        ({"ttl": 60}, "must be a dict.*got 60"),
+        ({"busy_timeout": -1}, "busy_timeout must be seconds.*got -1"),
+        ({"busy_timeout": math.nan}, "got nan"),
+        ({"busy_timeout": math.inf}, "got inf"),
+        ({"busy_timeout": "10"}, "got '10'"),
+        ({"busy_timeout": None}, "got None"),
+        ({"vector_cache_mb": -1}, "vector_cache_mb must be megabytes.*got -1"),
+        ({"vector_cache_mb": "512"}, "got '512'"),
+        ({"vector_cache_mb": math.nan}, "got nan"),
+        ({"index": {**INDEX, "embeds": 1}}, "'embeds'.*known are dims, embed"),
+        ({"index": {**INDEX, "dim": 1}}, "'dim'.*known are dims, embed"),
+        ({"index": {**INDEX, "fields": 7}}, "list of paths, got 7"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(tmp_path, setting, said):
+    with pytest.raises(ConfigurationError, match=said):
+        open_store(tmp_path / "x.db", **setting)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_at_no_interval_is_refused(store):
+    with pytest.raises(ConfigurationError, match=r"sweep_interval_minutes.*got '5'"):
+        store.start_ttl_sweeper("5")
+
+
+@pytest.mark.parametrize("namespace", [("a.b",), ("",), ("a", ""), ("a", 7)])
 def test_labels_that_langgraph_refuses_are_refused(store, namespace):
     for op in (GetOp(namespace, "k"), PutOp(namespace, "k", {}), SearchOp(namespace)):
         with pytest.raises(InvalidNamespaceError):

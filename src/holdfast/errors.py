@@ -112,3 +112,5 @@ def shown(value: object, most: int = 120) -> str:
         return cut(repr(value), most)
     except RecursionError:
         return f"a {type(value).__name__}, nested too deeply to be shown"
+    except ValueError:
+        return f"a {type(value).__name__} of too many digits to be shown"

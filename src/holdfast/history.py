@@ -10,7 +10,7 @@ from typing import Any, Literal, cast, get_args
 from langgraph.store.base import NOT_PROVIDED, NotProvided
 
 from holdfast.errors import InputError
-from holdfast.memory import MESSAGE_KIND, Message, storable
+from holdfast.memory import MESSAGE_KIND, Message, is_storable
 
 Who = Literal["user", "assistant", "tool", "document", "person"]
 SourceSort = Literal["message", "thread", "run", "document", "memory"]
@@ -29,7 +29,7 @@ class Source:
         ref: The name of that thing, as whoever wrote the memory gave it.
 
     Raises:
-        InputError: The sort is unknown, or the name is empty.
+        InputError: The sort is unknown, or the name is empty or no text that can be stored.
 
     Example:
         >>> Source.read("thread:monday")
@@ -45,7 +45,10 @@ class Source:
                 f"A source is one of {', '.join(SOURCE_SORTS)} with a name, such as "
                 f"Source('thread', 'monday'); got {self.sort!r}, {self.ref!r}."
             )
-        object.__setattr__(self, "ref", storable(self.ref))
+        if not is_storable(self.ref):
+            raise InputError(
+                f"A source's name can hold no NUL and no half of a character; got {self.ref!r}."
+            )
 
     @classmethod
     def read(cls, text: str) -> Source:

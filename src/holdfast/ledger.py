@@ -78,6 +78,9 @@ class Ledger(ABC):
             >>> store.close()
         """
 
+    def _within(self, namespace: Namespace | None) -> Namespace:
+        return self.scope if namespace is None else namespace
+
     def commit(self, changes: ChangeSet) -> Receipt:
         """Write a change set in one transaction: all of it, or nothing.
 
@@ -307,13 +310,18 @@ class Ledger(ABC):
         """Return how far a reader has come in a thread, awaiting; see `cursor`."""
         return await self.aperform(ReadCursor(namespace, thread, reader))
 
-    def jobs(self, namespace: Namespace = ()) -> list[Job]:
-        """Return what is to be done later, the most urgent first; what stands below counts."""
-        return self.perform(Jobs(namespace))
+    def jobs(self, namespace: Namespace | None = None) -> list[Job]:
+        """Return what is to be done later, the most urgent first.
 
-    async def ajobs(self, namespace: Namespace = ()) -> list[Job]:
+        Args:
+            namespace: Stored labels; what stands below counts as well. By default all that this
+                store can reach.
+        """
+        return self.perform(Jobs(self._within(namespace)))
+
+    async def ajobs(self, namespace: Namespace | None = None) -> list[Job]:
         """Return what is to be done later, awaiting; see `jobs`."""
-        return await self.aperform(Jobs(namespace))
+        return await self.aperform(Jobs(self._within(namespace)))
 
     def pin(self, namespace: Namespace, key: str, pinned: bool = True) -> bool:
         """Pin a memory, or unpin it; return whether it is there."""
@@ -361,27 +369,34 @@ class Ledger(ABC):
         return await self.aperform(_forget(namespace, key, source, filter))
 
     def reindex(
-        self, namespace: Namespace = (), *, progress: Callable[[int, int], None] | None = None
+        self,
+        namespace: Namespace | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
     ) -> int:
         """Embed what has no vector of the store's embedder yet; return how many texts that were.
 
         It may be stopped and started again at any time.
 
         Args:
-            namespace: Stored labels; what stands below counts as well.
+            namespace: Stored labels; what stands below counts as well. By default all that this
+                store can reach.
             progress: Called with how many are done and how many there are.
 
         Raises:
             ConfigurationError: The store has no embedder.
             EmbedderFailed: The embedder failed; what was embedded before it stays.
         """
-        return self.perform(Reindex(namespace, progress))
+        return self.perform(Reindex(self._within(namespace), progress))
 
     async def areindex(
-        self, namespace: Namespace = (), *, progress: Callable[[int, int], None] | None = None
+        self,
+        namespace: Namespace | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
     ) -> int:
         """Embed what has no vector yet, awaiting; see `reindex`."""
-        return await self.aperform(Reindex(namespace, progress))
+        return await self.aperform(Reindex(self._within(namespace), progress))
 
     def keys(
         self,
@@ -421,7 +436,10 @@ class Ledger(ABC):
         return await self.aperform(Keys(namespace, beginning, messages, limit))
 
     def doctor(
-        self, namespace: Namespace = (), *, progress: Callable[[int, int], None] | None = None
+        self,
+        namespace: Namespace | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
     ) -> list[Finding]:
         """Examine what is stored, and return what is not as it should be; empty if all is well.
 
@@ -429,8 +447,8 @@ class Ledger(ABC):
         right when the store is exported, imported into a new one with its embedder, and reindexed.
 
         Args:
-            namespace: Stored labels; what stands below counts as well. The database itself is
-                examined whole in any case.
+            namespace: Stored labels; what stands below counts as well. By default all that this
+                store can reach. The database itself is examined whole in any case.
             progress: Called with how many memories and messages are done and how many there are.
 
         Example:
@@ -440,13 +458,16 @@ class Ledger(ABC):
             ...     store.doctor()
             []
         """
-        return self.perform(Doctor(namespace, progress))
+        return self.perform(Doctor(self._within(namespace), progress))
 
     async def adoctor(
-        self, namespace: Namespace = (), *, progress: Callable[[int, int], None] | None = None
+        self,
+        namespace: Namespace | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
     ) -> list[Finding]:
         """Examine what is stored, awaiting; see `doctor`."""
-        return await self.aperform(Doctor(namespace, progress))
+        return await self.aperform(Doctor(self._within(namespace), progress))
 
 
 class LedgerStore(BaseStore, Ledger):

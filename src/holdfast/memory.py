@@ -281,6 +281,16 @@ def storable(text: str) -> str:
     return clean(text).replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
+def is_storable(text: str) -> bool:
+    r"""Tell whether every database can hold a text as it is, so that no two become one.
+
+    Example:
+        >>> is_storable("monday"), is_storable("mon\x00day"), is_storable("cut \ud83d")
+        (True, False, False)
+    """
+    return storable(text) == text
+
+
 def same(one: Any, other: Any) -> bool:
     """Tell whether two pieces of JSON data are the same; true and 1 are not.
 

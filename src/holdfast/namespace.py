@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from holdfast.errors import ConfigurationError
+from holdfast.errors import ConfigurationError, shown
+from holdfast.memory import is_storable
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -110,12 +111,22 @@ def current_config(config: RunnableConfig | None = None) -> RunnableConfig:
 def thread_of(config: RunnableConfig) -> str | None:
     """Return the thread that a config names, if any.
 
+    Raises:
+        ConfigurationError: Its name is a text that no store can hold as it is.
+
     Example:
         >>> thread_of({"configurable": {"thread_id": 7}})
         '7'
     """
     thread = (config.get("configurable") or {}).get("thread_id")
-    return None if thread in (None, "") else str(thread)
+    if thread in (None, ""):
+        return None
+    if not is_storable(str(thread)):
+        raise ConfigurationError(
+            f"'thread_id' can hold no NUL and no half of a character, got {shown(thread)}; give "
+            "config={'configurable': {'thread_id': ...}} a name without them."
+        )
+    return str(thread)
 
 
 def current_runtime(config: RunnableConfig) -> Any:

@@ -13,7 +13,7 @@ from holdfast.flow import Flow, StoreOps, exclusively
 from holdfast.history import ChangeSet, Said, said_content
 from holdfast.journal import identities, once, said
 from holdfast.ledger import Ledger
-from holdfast.memory import MESSAGE_KIND, Change, Message, Receipt, Remembered, clean
+from holdfast.memory import MESSAGE_KIND, Change, Message, Receipt, Remembered
 from holdfast.namespace import decode_namespace
 from holdfast.retrieval.finding import everything
 from holdfast.stores.plain import write
@@ -57,7 +57,7 @@ def _puts(receipt: Receipt) -> list[dict[str, Any]]:
 
 def _keep(store: BaseStore, namespace: tuple[str, ...], given: Said) -> Flow[list[dict[str, Any]]]:
     spoken = [message for message in given.messages if message.text or message.calls]
-    name = clean(given.thread) if given.thread else once(spoken)
+    name = given.thread or once(spoken)
     told = yield from everything(store, namespace, {"kind": MESSAGE_KIND, "thread": name})
     there = sorted(
         (item for item in told if item.namespace == namespace and _is_ours(item)),

@@ -15,7 +15,7 @@ from holdfast.extract.thread import ThreadExtractor
 from holdfast.flow import Flow, FlowRunnable, StoreOps
 from holdfast.history import ChangeSet, Provenance, Write
 from holdfast.managers.inputs import read_input
-from holdfast.memory import Action, Change, Receipt, Remembered, clean, same, unwrap
+from holdfast.memory import Action, Change, Receipt, Remembered, same, unwrap
 from holdfast.namespace import NamespaceTemplate, current_store, decode_namespace, thread_of
 from holdfast.schema import as_schema
 from holdfast.stores.plain import fenced, write
@@ -61,7 +61,7 @@ class ThreadSummarizer(FlowRunnable[Any, list[dict[str, Any]]]):
         messages, _ = read_input(input)
         document, usage = yield from self._extractor.extract(messages)
         schema = self._extractor.schema
-        digest = hashlib.blake2b(clean(thread).encode(), digest_size=8).hexdigest()
+        digest = hashlib.blake2b(thread.encode(), digest_size=8).hexdigest()
         key = f"{schema.kind}-{digest}"
         (item,) = yield StoreOps(store, [GetOp(namespace, key)])
         before = unwrap(item.value)[1] if item else None

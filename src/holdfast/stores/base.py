@@ -28,7 +28,7 @@ from holdfast.stores.plan.effects import (
 )
 from holdfast.stores.plan.indexing import Indexing, Vector
 from holdfast.stores.scoped import ScopedStore
-from holdfast.stores.sweeping import Sweeper, read_ttl
+from holdfast.stores.sweeping import Sweeper, interval, read_ttl
 
 T = TypeVar("T")
 
@@ -85,11 +85,11 @@ class SqlStore(LedgerStore):
             InputError: A value is no JSON data, or a filter cannot be read; nothing was written.
             StoreError: The store is busy, full, read-only, damaged, or closed.
         """
-        return drive(works.items(list(ops), self.indexing), self._do)
+        return drive(works.items(works.listed(ops), self.indexing), self._do)
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Run operations in one transaction, without blocking the loop; see `batch`."""
-        return await adrive(works.items(list(ops), self.indexing), self._ado)
+        return await adrive(works.items(works.listed(ops), self.indexing), self._ado)
 
     # Ledger
 
@@ -116,8 +116,10 @@ class SqlStore(LedgerStore):
 
     def start_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> None:
         """Sweep in the background from now on; a store with a `ttl` does so by itself."""
-        interval = sweep_interval_minutes or (self.ttl_config or {}).get("sweep_interval_minutes")
-        self._sweeper.start(60.0 * (interval or works.SWEEP_MINUTES))
+        if sweep_interval_minutes is None:
+            sweep_interval_minutes = (self.ttl_config or {}).get("sweep_interval_minutes")
+        minutes = works.SWEEP_MINUTES if sweep_interval_minutes is None else sweep_interval_minutes
+        self._sweeper.start(interval(minutes, "sweep_interval_minutes"))
 
     def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
         """Stop sweeping; return whether it has come to rest."""

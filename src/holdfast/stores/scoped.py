@@ -14,9 +14,11 @@ from langgraph.store.base import (
     SearchOp,
 )
 
-from holdfast.errors import InputError, OutOfScope
+from holdfast.errors import InputError, OutOfScope, shown
 from holdfast.ledger import LedgerStore
 from holdfast.operations import LedgerOp, Namespace
+from holdfast.stores import works
+from holdfast.stores.plan.checking import check_listing, check_page
 from holdfast.stores.plan.committing import check_namespace
 from holdfast.stores.plan.reading import fits
 
@@ -55,12 +57,12 @@ class ScopedStore(LedgerStore):
         Raises:
             OutOfScope: One of them reaches outside of the fence; nothing was done.
         """
-        listed = [self._narrowed(op) for op in ops]
+        listed = [self._narrowed(op) for op in works.listed(ops)]
         return self._cut(listed, self._store.batch([op for op, _ in listed]))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Run operations in one transaction, awaiting; see `batch`."""
-        listed = [self._narrowed(op) for op in ops]
+        listed = [self._narrowed(op) for op in works.listed(ops)]
         return self._cut(listed, await self._store.abatch([op for op, _ in listed]))
 
     def perform(self, op: LedgerOp[T]) -> T:
@@ -77,6 +79,8 @@ class ScopedStore(LedgerStore):
 
     def _inside(self, op: LedgerOp[T]) -> LedgerOp[T]:
         """Return an operation that was checked."""
+        if not isinstance(op, LedgerOp):
+            raise InputError(f"perform takes an operation of a ledger, got {shown(op)}.")
         self._check(op.namespace)
         return op
 
@@ -100,11 +104,13 @@ class ScopedStore(LedgerStore):
         elif isinstance(op, SearchOp):
             self._check(op.namespace_prefix)
         elif isinstance(op, ListNamespacesOp):
+            check_page(op.limit, op.offset)
+            check_listing(op)
             # All conditions are held against whole namespaces here: a "*" in the fence's own
             # labels would be a wild card to the store.
             return op._replace(match_conditions=None, max_depth=None, limit=_ALL, offset=0), op
         else:
-            raise InputError(f"{op!r} is not an operation of a store.")
+            raise InputError(f"{shown(op)} is not an operation of a store.")
         return op, None
 
     def _cut(

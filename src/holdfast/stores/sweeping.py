@@ -9,9 +9,13 @@ from typing import Any, cast
 
 from langgraph.store.base import TTLConfig
 
-from holdfast.errors import ConfigurationError, StoreError
+from holdfast.errors import ConfigurationError, StoreError, shown
+from holdfast.stores.settings import LONGEST, check_keys, number
 
 log = logging.getLogger("holdfast")
+
+MOST_MINUTES = 1e9
+"""The longest time to live, in minutes: some nineteen centuries."""
 
 _KEYS = frozenset(TTLConfig.__annotations__)
 
@@ -24,13 +28,28 @@ def read_ttl(given: Mapping[str, Any] | None) -> TTLConfig | None:
     """
     if given is None:
         return None
-    if not isinstance(given, Mapping) or not set(given) <= _KEYS:
-        raise ConfigurationError(f"ttl must be a dict of {sorted(_KEYS)}, got {given!r}.")
-    for name in ("default_ttl", "sweep_interval_minutes"):
-        minutes = given.get(name)
-        if minutes is not None and (isinstance(minutes, bool) or not minutes > 0):
-            raise ConfigurationError(f"ttl[{name!r}] must be minutes, got {minutes!r}.")
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"ttl must be a dict of {sorted(_KEYS)}, got {shown(given)}.")
+    check_keys(given, _KEYS, "ttl")
+    if given.get("default_ttl") is not None:
+        number(given["default_ttl"], "ttl['default_ttl']", "minutes", most=MOST_MINUTES)
+    if given.get("sweep_interval_minutes") is not None:
+        interval(given["sweep_interval_minutes"], "ttl['sweep_interval_minutes']")
+    for name in ("refresh_on_read", "omit_expired"):
+        if not isinstance(given.get(name, True), bool):
+            raise ConfigurationError(
+                f"ttl[{name!r}] must be True or False, got {shown(given[name])}."
+            )
     return cast("TTLConfig", dict(given))
+
+
+def interval(minutes: Any, name: str) -> float:
+    """Return the seconds between two sweeps.
+
+    Raises:
+        ConfigurationError: It is no number of minutes that a thread could wait.
+    """
+    return 60 * number(minutes, name, "minutes", most=LONGEST // 60)
 
 
 class Sweeper:

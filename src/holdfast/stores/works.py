@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -33,13 +33,13 @@ from holdfast.stores.plan import (
     restoring,
     reverting,
 )
-from holdfast.stores.plan.checking import check_op, check_page
+from holdfast.stores.plan.checking import check_listing, check_op, check_page
 from holdfast.stores.plan.committing import (
     Ready,
+    check_labels,
     check_namespace,
     check_place,
     commit,
-    encodable,
     prepare,
     prepare_put,
 )
@@ -73,6 +73,13 @@ log = logging.getLogger("holdfast")
 # LangGraph's operations
 
 
+def listed(ops: Any) -> list[Op]:
+    """Return the operations of a batch; what they are is checked later."""
+    if not isinstance(ops, Iterable):
+        raise InputError(f"batch takes a list of operations, got {shown(ops)}.")
+    return list(ops)
+
+
 def items(ops: Sequence[Op], indexing: Indexing) -> Work[list[Result]]:
     """Run LangGraph's operations in one transaction."""
     writes = last_of_each(_checked(ops, indexing))
@@ -95,6 +102,10 @@ def _checked(ops: Sequence[Op], indexing: Indexing) -> list[Prepared]:
     """Check every operation before anything is written; return the writes."""
     writes: list[Prepared] = []
     for op in ops:
+        if isinstance(op, GetOp | PutOp | SearchOp):
+            named = op.namespace_prefix if isinstance(op, SearchOp) else op.namespace
+            if not isinstance(named, tuple | list):
+                check_labels(named)  # LangGraph would take the letters of a text for labels
         validate_op_namespace(op)
         if isinstance(op, PutOp):
             writes.append(prepare_put(op, indexing))
@@ -105,12 +116,12 @@ def _checked(ops: Sequence[Op], indexing: Indexing) -> list[Prepared]:
             check_page(op.limit, op.offset)
             if op.query is not None and not isinstance(op.query, str):
                 raise InputError(f"query must be a text, got {shown(op.query)}.")
-            if not encodable(op.namespace_prefix):
-                raise InputError(f"No item can have the namespace {op.namespace_prefix!r}.")
+            check_labels(op.namespace_prefix)
         elif isinstance(op, ListNamespacesOp):
             check_page(op.limit, op.offset)
+            check_listing(op)
         else:
-            raise InputError(f"{op!r} is not an operation of a store.")
+            raise InputError(f"{shown(op)} is not an operation of a store.")
     return writes
 
 
@@ -185,6 +196,8 @@ _PLANS: dict[type, Callable[[Any], Plan[Any]]] = {
 
 def work(op: operations.LedgerOp[Any], indexing: Indexing, default_ttl: float | None) -> Work[Any]:
     """Return what an operation of the ledger comes to."""
+    if not isinstance(op, operations.LedgerOp):
+        raise InputError(f"perform takes an operation of a ledger, got {shown(op)}.")
     if isinstance(op, operations.Commit):
         return _commit(prepare(op.changes, indexing, default_ttl), indexing)
     check_namespace(op.namespace, root=True)
@@ -200,7 +213,7 @@ def work(op: operations.LedgerOp[Any], indexing: Indexing, default_ttl: float | 
     if isinstance(op, operations.Import):
         return _import(op, indexing)
     if type(op) not in _PLANS:
-        raise InputError(f"{op!r} is not an operation of a operations.")
+        raise InputError(f"{shown(op)} is not an operation that a ledger knows.")
     return _read(op)
 
 

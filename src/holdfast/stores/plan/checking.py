@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from langgraph.store.base import ListNamespacesOp
+
 from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
-from holdfast.memory import Message
+from holdfast.memory import Message, is_storable
 from holdfast.operations import AsOf, LedgerOp, SearchJournal
 
 MOST = (1 << 63) - 1
@@ -38,8 +40,8 @@ def check_op(op: LedgerOp[Any]) -> None:
             _check_texts(given, "keys")
         elif field.name in _NUMBERS:
             _check_number(given, field.name)
-        elif field.name == "thread" and not isinstance(given, str):
-            raise InputError(f"A thread's name must be a text, got {shown(given)}.")
+        elif field.name == "thread":
+            _check_text(given, "The name of a thread")
         elif field.name == "source" and not isinstance(given, Source):
             raise InputError(f"A source is a Source('thread', 'monday'), got {shown(given)}.")
     if isinstance(op, AsOf) and not op.time:
@@ -52,6 +54,14 @@ def check_page(limit: Any, offset: Any) -> None:
     """Raise InputError where a page of a search is of no size, or begins nowhere."""
     _check_number(limit, "limit")
     _check_number(offset, "offset")
+
+
+def check_listing(op: ListNamespacesOp) -> None:
+    """Raise InputError where namespaces are to be listed in a way that cannot be."""
+    if op.max_depth is not None:
+        _check_number(op.max_depth, "max_depth")
+    for condition in op.match_conditions or ():
+        _check_texts(condition.path, "The path of a condition")
 
 
 def check_changes(changes: ChangeSet) -> None:
@@ -77,13 +87,14 @@ def _check_said(said: Said) -> None:
     spoken = isinstance(said.messages, tuple | list)
     if not spoken or not all(isinstance(message, Message) for message in said.messages):
         raise InputError(f"messages must be a tuple of Message, got {shown(said.messages)}.")
-    if said.thread is not None and not isinstance(said.thread, str):
-        raise InputError(f"A thread's name must be a text, got {shown(said.thread)}.")
+    if said.thread is not None:
+        _check_text(said.thread, "The name of a thread")
 
 
 def _check_cursor(cursor: Cursor) -> None:
     if not isinstance(cursor.thread, str) or not cursor.thread:
         raise InputError(f"A cursor needs the name of a thread, got {cursor!r}.")
+    _check_text(cursor.thread, "The name of a cursor's thread")
     _check_number(cursor.seq, "seq of a cursor")
     _check_text(cursor.reader, "reader of a cursor")
 
@@ -99,14 +110,11 @@ def _check_write(write: Write) -> None:
 def _check_provenance(named: Provenance) -> None:
     if not isinstance(named, Provenance):
         raise InputError(f"provenance must be a Provenance, got {shown(named)}.")
-    for what in ("who", "model", "prompt"):
+    for what in ("who", "thread", "run", "model", "prompt"):
         if getattr(named, what) is not None:
             _check_text(getattr(named, what), f"{what} of a provenance")
     for what in ("messages", "documents", "memories"):
-        if not isinstance(getattr(named, what), tuple | list):
-            raise InputError(
-                f"{what} of a provenance must be a tuple, got {shown(getattr(named, what))}."
-            )
+        _check_texts(getattr(named, what), f"{what} of a provenance")
 
 
 def _check_texts(given: Sequence[Any], what: str) -> None:
@@ -118,12 +126,10 @@ def _check_texts(given: Sequence[Any], what: str) -> None:
 
 def _check_text(given: Any, what: str) -> None:
     """Refuse what no key can be: no text, half of a surrogate pair, a zero byte."""
-    try:
-        known = isinstance(given, str) and "\x00" not in given and given.encode() is not None
-    except UnicodeEncodeError:
-        known = False
-    if not known:
-        raise InputError(f"{what} must be a text that can be encoded, got {shown(given)}.")
+    if not isinstance(given, str) or not is_storable(given):
+        raise InputError(
+            f"{what} must be a text without NUL or half of a character, got {shown(given)}."
+        )
 
 
 def _check_number(given: Any, what: str) -> None:

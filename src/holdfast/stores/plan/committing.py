@@ -18,7 +18,7 @@ from holdfast.stores.plan import journal
 from holdfast.stores.plan.checking import check_changes
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Draw, Lock, Plan, Sql, SqlMany
-from holdfast.stores.plan.indexing import Fields, Indexing, Vector
+from holdfast.stores.plan.indexing import Fields, Indexing, Vector, is_paths
 from holdfast.stores.plan.spaces import (
     joined,
     labels,
@@ -28,6 +28,9 @@ from holdfast.stores.plan.spaces import (
     time_of,
 )
 from holdfast.stores.plan.writing import Outcome, Prepared, apply, last_of_each, stand
+
+DEEPEST = 200
+"""How deeply a value may be nested: what reads and compares it needs room on Python's stack."""
 
 
 class Ready(NamedTuple):
@@ -60,10 +63,36 @@ def dumped(value: Mapping[str, Any]) -> str:
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise InputError(
+            f"A value may be nested {DEEPEST} levels deep, got {shown(value)}."
+        ) from None
+    except (TypeError, ValueError) as error:
         raise InputError(f"A value must be JSON data: {error}. Got: {shown(value)}") from None
     # JSON's own escapes keep half of a surrogate pair, which no encoding has.
     return text if encodable([text]) else json.dumps(value, allow_nan=False)
+
+
+def written(value: Mapping[str, Any], what: str) -> str:
+    """Return a value that somebody hands in as JSON text.
+
+    Raises:
+        InputError: It is no JSON data, or nested more deeply than can be read back everywhere.
+    """
+    text = dumped(value)
+    layer: list[Any] = [value] if text.count("{") + text.count("[") > DEEPEST else []
+    for _ in range(DEEPEST):
+        layer = [
+            inner
+            for outer in layer
+            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+            if isinstance(inner, Mapping | list | tuple)
+        ]
+    if layer:
+        raise InputError(
+            f"{what} is nested more than {DEEPEST} levels deep; store it flatter, or as a text."
+        )
+    return text
 
 
 def encodable(texts: Iterable[Any]) -> bool:
@@ -84,6 +113,12 @@ def check_place(namespace: tuple[str, ...], key: Any) -> None:
         raise InputError(f"No item can have the namespace {namespace!r}, key {key!r}.")
 
 
+def check_labels(namespace: Any) -> None:
+    """Raise InputError where a namespace is no tuple of texts; the letters of one are no labels."""
+    if not isinstance(namespace, tuple | list) or not encodable(namespace):
+        raise InputError(f"A namespace must be a tuple of texts, got {shown(namespace)}.")
+
+
 def check_namespace(namespace: Any, *, root: bool = False) -> tuple[str, ...]:
     """Return a namespace as a tuple; raise an error where LangGraph's rules refuse it.
 
@@ -91,8 +126,7 @@ def check_namespace(namespace: Any, *, root: bool = False) -> tuple[str, ...]:
         namespace: Stored labels.
         root: Whether it may be empty.
     """
-    if not isinstance(namespace, tuple | list) or not encodable(namespace):
-        raise InputError(f"A namespace must be a tuple of texts, got {namespace!r}.")
+    check_labels(namespace)
     if namespace or not root:
         validate_op_namespace(PutOp(tuple(namespace), "key", None))
     return tuple(namespace)
@@ -103,7 +137,11 @@ def prepare_put(op: PutOp, indexing: Indexing) -> Prepared:
     check_place(op.namespace, op.key)
     if op.value is not None and not isinstance(op.value, Mapping):
         raise InputError(f"A value must be a dict, got {shown(op.value)} for {op.key!r}.")
-    value = None if op.value is None else dumped(op.value)
+    value = None if op.value is None else written(op.value, f"The value of {op.key!r}")
+    if op.index is not None and op.index is not False and not is_paths(op.index):
+        raise InputError(
+            f"index of {op.key!r} must be False, None or a list of paths, got {shown(op.index)}."
+        )
     fields: Fields = False if op.index is False else op.index or None
     texts = indexing.texts(op.value, fields) if op.value is not None else []
     ttl = _minutes(op.ttl, op.key)
@@ -127,7 +165,7 @@ def prepare(changes: ChangeSet, indexing: Indexing, default_ttl: float | None) -
     writes = [_prepared(write, changes, indexing, default_ttl) for write in changes.writes]
     for job in changes.jobs:
         check_place(namespace, job.name)
-        dumped(job.payload)
+        written(job.payload, f"The payload of job {job.name!r}")
         instant(job.due_at, "due_at")
     stretches = [journal.Stretch(namespace, said) for said in changes.journal]
     return Ready(
@@ -159,10 +197,11 @@ def _prepared(
     write: Write, changes: ChangeSet, indexing: Indexing, default_ttl: float | None
 ) -> Prepared:
     ttl = default_ttl if isinstance(write.ttl, NotProvided) else write.ttl
-    index = write.index if write.index is None or write.index is False else list(write.index)
+    index: Any = list(write.index) if isinstance(write.index, tuple) else write.index
     op = PutOp(changes.namespace, write.key, write.value, index, ttl=ttl)
     prepared = prepare_put(op, indexing)
-    if write.importance is not None and write.importance not in range(1, 6):
+    known = type(write.importance) is int and write.importance in range(1, 6)
+    if write.importance is not None and not known:
         raise InputError(f"importance must be 1 to 5, got {write.importance!r} for {write.key!r}.")
     if not all(write.supersedes):
         raise InputError(f"supersedes must be keys, got {write.supersedes!r} for {write.key!r}.")

@@ -11,12 +11,14 @@ from langgraph.store.base.embed import get_text_at_path
 
 from holdfast.analysis import value_text
 from holdfast.errors import ConfigurationError, shown
+from holdfast.stores.settings import check_keys
 
 if TYPE_CHECKING:
     from holdfast.embed import Embedder
 
 Fields = Literal[False] | Sequence[str] | None
 WHOLE = "$"
+_KEYS = frozenset({"embed", "dims", "fields", "timeout", "fingerprint"})
 
 
 class Vector(tuple[float, ...]):
@@ -29,6 +31,11 @@ class Vector(tuple[float, ...]):
         """Return a vector scaled to length 1; one without length stays as it is."""
         length = math.hypot(*numbers)
         return cls([number / length for number in numbers]) if length else cls(numbers)
+
+
+def is_paths(given: Any) -> bool:
+    """Tell whether something is a list of paths into a value."""
+    return isinstance(given, list | tuple) and all(isinstance(path, str) for path in given)
 
 
 class Indexing:
@@ -46,13 +53,14 @@ class Indexing:
             raise ConfigurationError(
                 f"index must be a dict with 'embed' and 'dims', got {shown(index)}."
             )
+        check_keys(index or {}, _KEYS, "index")
         self.embedder: Embedder | None = None
         if index is not None:
             from holdfast.embed import as_embedder
 
             self.embedder = as_embedder(index)
         fields = (index or {}).get("fields")
-        if isinstance(fields, str) or not all(isinstance(field, str) for field in fields or ()):
+        if fields is not None and not is_paths(fields):
             raise ConfigurationError(f"index['fields'] must be a list of paths, got {fields!r}.")
         self.fields: tuple[str, ...] = tuple(fields or (WHOLE,))
 

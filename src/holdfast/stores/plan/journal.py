@@ -41,7 +41,7 @@ class Stretch:
     @property
     def thread(self) -> str:
         """The thread's name."""
-        return storable(self.said.thread) if self.said.thread else once(self.messages)
+        return self.said.thread or once(self.messages)
 
 
 def _cleaned(message: Message) -> Message:
@@ -204,7 +204,7 @@ def entry_of(row: Row, score: float | None = None) -> Entry:
 def move_cursors(space: int, cursors: Sequence[Cursor]) -> Plan[None]:
     """Move readers on; none moves back."""
     for cursor in cursors:
-        thread, _ = yield from _thread(space, storable(cursor.thread))
+        thread, _ = yield from _thread(space, cursor.thread)
         yield Sql("put_cursor", {"thread": thread, "reader": cursor.reader, "seq": cursor.seq})
 
 
@@ -219,8 +219,7 @@ def read(op: Journal) -> Plan[list[Entry]]:
         rows = yield Sql("newest_messages", {**where, "spaces": list(spaces)})
     else:
         space = yield from space_of(op.namespace)
-        thread = storable(op.thread)
-        rows = yield Sql("messages_of", {**where, "space": space, "thread": thread})
+        rows = yield Sql("messages_of", {**where, "space": space, "thread": op.thread})
     return [entry_of(row) for row in rows]
 
 
@@ -261,6 +260,6 @@ def threads(op: Threads) -> Plan[dict[str, int]]:
 def cursor(op: ReadCursor) -> Plan[int]:
     """Return how far a reader has come."""
     space = yield from space_of(op.namespace)
-    where = {"space": space, "thread": storable(op.thread), "reader": op.reader}
+    where = {"space": space, "thread": op.thread, "reader": op.reader}
     rows = yield Sql("cursor", where)
     return int(rows[0]["seq"]) if rows else 0

@@ -12,6 +12,7 @@ from holdfast.errors import ConfigurationError
 from holdfast.stores.base import SqlStore
 from holdfast.stores.plan.effects import Sql, Transaction
 from holdfast.stores.plan.erasing import SCRUB
+from holdfast.stores.settings import LONGEST, number
 
 if TYPE_CHECKING:
     from holdfast.stores.plan.effects import Plan
@@ -130,6 +131,5 @@ def _database(url: Any, schema: Any, size: Any, timeout: Any) -> Database:
         raise ConfigurationError(f"The address of the database must be a text, got {url!r}.")
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise ConfigurationError(f"pool_size must be a number from 1 on, got {size!r}.")
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
-        raise ConfigurationError(f"connect_timeout must be seconds, got {timeout!r}.")
-    return Database(url, checked_name(schema), size, float(timeout))
+    seconds = number(timeout, "connect_timeout", "seconds", most=LONGEST)
+    return Database(url, checked_name(schema), size, seconds)

@@ -19,6 +19,7 @@ from holdfast.stores.base import SqlStore
 from holdfast.stores.plan.effects import Draw, Effect, Lock, Nearest, Sql, SqlMany, Transaction
 from holdfast.stores.plan.erasing import SCRUB
 from holdfast.stores.plan.indexing import Vector
+from holdfast.stores.settings import number
 from holdfast.stores.sqlite.file import is_busy, statements
 from holdfast.stores.sqlite.matrices import MEGABYTE, Matrices
 from holdfast.stores.sqlite.pool import Pool
@@ -30,6 +31,9 @@ _ADVICE = {
     sqlite3.SQLITE_CANTOPEN: " Let this user write to the file and to its folder.",
 }
 """What to do about errors of SQLite, by their codes."""
+
+_LONGEST = 2_000_000.0
+"""The longest busy timeout, in seconds: SQLite counts its milliseconds in 32 bits."""
 
 
 class SqliteStore(SqlStore):
@@ -66,11 +70,13 @@ class SqliteStore(SqlStore):
         busy_timeout: float = 10.0,
         vector_cache_mb: int = 512,
     ) -> None:
+        seconds = number(busy_timeout, "busy_timeout", "seconds", most=_LONGEST, zero=True)
+        cache = number(vector_cache_mb, "vector_cache_mb", "megabytes", most=1 << 40, zero=True)
         super().__init__(index, ttl)
         self.path = str(path)
-        self.busy_timeout = busy_timeout
-        self._matrices = Matrices(vector_cache_mb * MEGABYTE)
-        self._pool = Pool(self.path, busy_timeout)
+        self.busy_timeout = seconds
+        self._matrices = Matrices(int(cache * MEGABYTE))
+        self._pool = Pool(self.path, seconds)
         try:
             self._finish_erasure()
         except BaseException:
