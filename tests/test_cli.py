@@ -252,6 +252,30 @@ def test_a_store_that_is_not_there_is_not_made_by_asking(run, args, said):
     assert not Path("memory.db").exists()
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["list", "--store", "folder"], "'folder' is a folder; name a file"),
+        (["remember", "t.json", "--store", "t.json/m.db"], "the folder 't.json' of the store"),
+        (["remember", "folder"], "folder: Is a directory"),
+        (["remember", "none.json"], "none.json: No such file or directory"),
+        (["export", "folder"], "'folder' is a folder; name a file to write"),
+        (["export", "none/x.jsonl"], "there is no folder for 'none/x.jsonl'"),
+        (["import", "folder"], "folder: Is a directory"),
+    ],
+)
+def test_what_is_no_file_is_told_in_one_line(run, args, said):
+    run("remember", write("t.json", TALK))
+    Path("folder").mkdir()
+    told = run(*args, code=2).stderr
+    assert said in told
+    assert (told.count("\n"), "Errno" in told) == (1, False)
+
+
+def test_a_user_without_a_name_is_told(run):
+    assert "--user is empty; name" in run("list", "--user", "", user=None, code=2).stderr
+
+
 def test_forget_forgets_all_or_nothing(run):
     run("remember", write("t.json", TALK))
     put("tea", {"content": "likes tea"})

@@ -358,7 +358,7 @@ def test_inside_of_a_fence_only_what_is_there_is_told(path):
         assert [finding.key for finding in store.doctor(NORA)] == ["milk"]
         assert [finding.key for finding in store.scoped(NORA).doctor(NORA)] == ["milk"]
         with pytest.raises(OutOfScope):
-            store.scoped(NORA).doctor()
+            store.scoped(NORA).doctor(())
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------

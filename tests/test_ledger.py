@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import jsonpatch
 import pytest
-from langgraph.store.base import PutOp
+from langgraph.store.base import InvalidNamespaceError, PutOp
 
 from holdfast import open_store
 from holdfast.errors import ConfigurationError, EmbedderFailed, InputError, OutOfScope
@@ -253,13 +253,15 @@ def test_a_diff_leads_from_one_value_to_the_other(store):
 
 def test_a_newer_memory_supersedes_older_ones_as_long_as_it_says_so(store):
     write(store, "berlin", says("lives in Berlin"))
-    write(store, "paris", says("lives in Paris"), supersedes=("berlin", "never there"))
+    write(store, "gone", says("was in Rome"))
+    write(store, "gone", None)
+    write(store, "paris", says("lives in Paris"), supersedes=("berlin", "gone"))
 
     def newer():
         return store.records(NS, ["berlin"])[0].superseded_by
 
     assert newer() == ("paris",)
-    assert set(store.history(NS, "paris")[0].supersedes) == {"berlin", "never there"}
+    assert set(store.history(NS, "paris")[0].supersedes) == {"berlin", "gone"}
     store.revert(NS, key="paris")
     assert newer() == ()
     store.revert(NS, key="paris")
@@ -883,6 +885,19 @@ BAD_CHANGES = {
     "expect as text": ChangeSet(NS, (Write("k", {}, expect="1"),)),
     "ttl": ChangeSet(NS, (Write("k", {}, ttl="soon"),)),
     "a time": ChangeSet(NS, (Write("k", {}, valid_from="soon"),)),
+    "supersedes what never was": ChangeSet(NS, (Write("k", {}, supersedes=("tea",)),)),
+    "supersedes what is deleted in vain": ChangeSet(
+        NS, (Write("k", {}, supersedes=("tea",)), Write("tea", None))
+    ),
+    "supersedes itself": ChangeSet(NS, (Write("k", {}, supersedes=("k",)),)),
+    "a message that never was": ChangeSet(
+        NS, (Write("k", {}),), provenance=Provenance(messages=("nobody",))
+    ),
+    "valid the wrong way round": ChangeSet(
+        NS, (Write("k", {}, valid_from="2026-05-02", valid_to="2026-05-01T23:59:59Z"),)
+    ),
+    "an unknown who": ChangeSet(NS, (Write("k", {}, provenance=Provenance(who="Nora")),)),
+    "who as a list": ChangeSet(NS, (Write("k", {}, provenance=Provenance(who=["user"])),)),
     "supersedes nothing": ChangeSet(NS, (Write("k", {}, supersedes=("",)),)),
     "supersedes a text": ChangeSet(NS, (Write("k", {}, supersedes="tea"),)),
     "sources as one text": ChangeSet(NS, (Write("k", {}, provenance=Provenance(messages="ab")),)),
@@ -985,6 +1000,32 @@ def test_a_call_that_cannot_be_read_does_nothing(store):
         taken.append(case)
     assert taken == []
     assert (held(store), texts(store.journal(NS))) == ({"n": 1}, ["hello"])
+
+
+def test_a_root_that_langgraph_keeps_to_itself_is_refused(store):
+    for namespace in (("langgraph",), ("langgraph", "m")):
+        with pytest.raises(InvalidNamespaceError):
+            store.put(namespace, "k", {})
+        with pytest.raises(InvalidNamespaceError):
+            store.commit(ChangeSet(namespace, (Write("k", {}),)))
+    assert store.search(()) == []
+
+
+def test_what_a_change_set_brings_along_may_be_named_in_it(store):
+    (key,) = tell(store, "hello")
+    more = Write("new", {}, supersedes=("old",), provenance=Provenance(messages=(key,)))
+    assert store.commit(ChangeSet(NS, (more, Write("old", {})))).revision
+    write(store, "old", None)
+    write(store, "newer", {}, supersedes=("old",))
+    assert store.doctor() == []
+
+
+def test_what_was_forgotten_meanwhile_is_no_source_of_what_is_learned_from_it(store):
+    (key,) = tell(store, "hello")
+    store.forget(NS, key=key)
+    with pytest.raises(InputError, match="forgotten"):
+        write(store, "tea", {}, provenance=Provenance(messages=(key,)))
+    assert held(store) is None
 
 
 @pytest.mark.parametrize("depth", [201, 2_000, 100_000])

@@ -204,7 +204,7 @@ def settle(store, namespace, secret):
         store.commit(
             ChangeSet(
                 place,
-                tuple(a_memory(n, key, secret) for n, key in enumerate(keys)),
+                tuple(a_memory(n, key, ("tea", keys[-1]), secret) for n, key in enumerate(keys)),
                 tuple(a_talk(thread, secret) for thread in threads),
                 (*(Cursor(thread, 3) for thread in threads), Cursor("monday", 2, secret())),
                 ("tea", "k_1"),
@@ -220,12 +220,13 @@ def settle(store, namespace, secret):
         store.forget(place, source=Source("document", "lie.pdf"))
 
 
-def a_memory(n, key, secret):
+def a_memory(n, key, older, secret):
     value = {"content": f"{WORDS[n % 4]} ferry {secret()}", "n": n, secret(): [secret()]}
     named = ("user", "monday", "nightly", (), ("report.pdf",), ("k_1",), secret(), secret())
-    hidden = ("person", secret(), secret(), (secret(),), (secret(),), (secret(),))
+    hidden = ("person", secret(), secret(), (), (secret(),), (secret(),))
     why = Provenance(*named if n % 2 else hidden)
-    return Write(key, value, importance=4, supersedes=("tea", secret()), provenance=why)
+    links = tuple(one for one in older if one != key)
+    return Write(key, value, importance=4, supersedes=links, provenance=why)
 
 
 def a_talk(thread, secret):

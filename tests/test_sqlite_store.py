@@ -127,6 +127,16 @@ def test_a_bad_operation_leaves_nothing_of_its_batch(store, bad):
     assert store.search(()) == []
 
 
+def test_a_value_that_sqlite_has_no_room_for_is_told_as_too_large(tmp_path):
+    with SqliteStore(tmp_path / "x.db") as store:
+        store.put(NS, "small", {"text": "tea"})
+        with store._pool.connection() as db:  # the true limit would take a gigabyte of memory
+            db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
+        with pytest.raises(InputError, match=r"too big.*nothing was written"):
+            store.put(NS, "large", {"text": "tea " * 10_000})
+        assert [item.key for item in store.search(NS)] == ["small"]
+
+
 @pytest.mark.parametrize("scope", [None, ("a",)])
 def test_what_is_no_batch_and_no_operation_is_refused(store, scope):
     for one in (store, store.scoped(scope)) if scope else (store,):

@@ -116,6 +116,10 @@ class Model(RuleBasedStateMachine):
     )
     def commit(self, namespace, given, talk, cursor, recalled):
         thread, said = talk or (None, [])
+        given = [
+            (*write[:4], self._standing(namespace, write[0], write[4], given), write[5])
+            for write in given
+        ]
         receipt = self.store.commit(
             ChangeSet(
                 namespace,
@@ -158,6 +162,15 @@ class Model(RuleBasedStateMachine):
             tuple(index) if index else index,
             supersedes=links,
             provenance=origin,
+        )
+
+    def _standing(self, namespace, key, links, given):
+        """Return the other keys that a write may supersede: known before, or put along with it."""
+        put = {write[0] for write in given if write[1] is not None}
+        return tuple(
+            link
+            for link in links
+            if link != key and (link in put or self.store.history(namespace, link))
         )
 
     def _note_keys(self, told, receipt):

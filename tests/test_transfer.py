@@ -3,7 +3,7 @@
 import io
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -75,7 +75,6 @@ provenances = st.builds(
     who=st.sampled_from([None, "user", "assistant"]),
     thread=st.sampled_from([None, "monday"]),
     run=st.sampled_from([None, "run-1"]),
-    messages=st.sampled_from([(), ("made up",)]),
     documents=st.sampled_from([(), ("letter.txt", "a:b")]),
     memories=st.sampled_from([(), ("tea",)]),
     model=st.sampled_from([None, "scripted"]),
@@ -90,7 +89,7 @@ writes = st.builds(
     valid_from=times,
     valid_to=times,
     importance=st.sampled_from([None, 1, 5]),
-    supersedes=st.sampled_from([(), ("tea", "made up")]),
+    supersedes=st.sampled_from([(), (), ("tea",)]),
     provenance=st.none() | provenances,
 )
 messages = st.builds(
@@ -128,7 +127,8 @@ steps = st.lists(
 def played(store, listed):
     for step in listed:
         if isinstance(step, ChangeSet):
-            store.commit(step)
+            with suppress(InputError):  # it names what is not there
+                store.commit(step)
             continue
         verb, namespace, name = step
         if verb == "pin":

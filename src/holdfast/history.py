@@ -65,7 +65,7 @@ class Provenance:
         who: Whose word it is.
         thread: The conversation.
         run: The run that wrote it.
-        messages: Keys of journal messages it was drawn from.
+        messages: Keys of journal messages it was drawn from; they must be there.
         documents: Names of documents it was drawn from.
         memories: Keys of memories it was made from.
         model: The model that wrote it.
@@ -206,7 +206,7 @@ class Write:
         valid_from: Since when it is so in the world.
         valid_to: Until when.
         importance: 1 (trivial) to 5 (vital).
-        supersedes: Keys of memories that are no longer so because of this one.
+        supersedes: Keys of memories that are no longer so because of this one; they must be there.
         provenance: Where it comes from; by default that of the change set.
     """
 

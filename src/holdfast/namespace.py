@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
 _ESCAPED = re.compile(r"(?:%[0-9A-F]{2})+")
 _REFUSED = re.compile("[.\x00%]|[\ud800-\udfff]")
-_RESERVED_ROOT = "langgraph"
+RESERVED_ROOT = "langgraph"
 
 
 def _escape(character: str) -> str:
@@ -74,8 +74,8 @@ def encode_namespace(labels: tuple[str, ...]) -> tuple[str, ...]:
         ('memories', 'a%2Eb')
     """
     stored = tuple(encode_label(label) for label in labels)
-    if stored and stored[0] == _RESERVED_ROOT:
-        return (_escape(_RESERVED_ROOT[0]) + _RESERVED_ROOT[1:], *stored[1:])
+    if stored and stored[0] == RESERVED_ROOT:
+        return (_escape(RESERVED_ROOT[0]) + RESERVED_ROOT[1:], *stored[1:])
     return stored
 
 
@@ -268,7 +268,7 @@ class NamespaceTemplate:
             known = {**context, **known}
         checked = {name: self._checked(name, known) for name in self.vars}
         stored = tuple(segment.fill(checked) for segment in self._segments)
-        if stored[0] == _RESERVED_ROOT:
+        if stored[0] == RESERVED_ROOT:
             return encode_namespace(stored[:1]) + stored[1:]
         return stored
 

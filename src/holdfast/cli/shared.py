@@ -58,12 +58,19 @@ def told(command: Callable[P, T]) -> Callable[P, T]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
         except (HoldfastError, ImportError, OSError) as error:
-            code = 1 if isinstance(error, ModelFailed | OSError) else 2
-            line = " ".join(str(error).split())
+            code = 1 if isinstance(error, ModelFailed) else 2
+            line = " ".join(_line(error).split())
             output.console(to_errors=True).print(output.plain(f"holdfast: {line}"), soft_wrap=True)
             raise typer.Exit(code) from None
 
     return run
+
+
+def _line(error: Exception) -> str:
+    """Return what an error says; those of the system without their number, the file in front."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def default_store() -> str:
@@ -102,6 +109,8 @@ def opened(
     from holdfast.namespace import NamespaceTemplate
     from holdfast.stores.opening import open_store
 
+    if user == "":
+        raise InputError("--user is empty; name whose memories are meant, such as --user nora")
     if (user is None) != everyone:
         raise InputError("name one --user, or --all-users for the whole store")
     scope = () if user is None else NamespaceTemplate(NAMESPACE)(config_of(user))
@@ -119,7 +128,18 @@ def _place(address: str | None, *, make: bool) -> str:
     if file == ":memory:":
         raise InputError("':memory:' ends with the command; name a file")
     if make:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(file).parent)
     elif not Path(file).exists():
         raise InputError(f"there is no store at {file!r} yet; `holdfast remember` makes one")
+    if Path(file).is_dir():
+        raise InputError(f"{file!r} is a folder; name a file, such as {file}/memory.db")
     return file
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the folder {str(folder)!r} of the store cannot be made: {error.strerror or error}"
+        ) from None

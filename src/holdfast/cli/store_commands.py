@@ -45,6 +45,10 @@ def export(
     from holdfast.transfer import export_store
 
     to_stdout = file == "-"
+    if not to_stdout and Path(file).expanduser().is_dir():
+        raise InputError(f"{file!r} is a folder; name a file to write")
+    if not to_stdout and not Path(file).expanduser().parent.is_dir():
+        raise InputError(f"there is no folder for {file!r}; make it, or name another file")
     with opened(store, user, everyone=everyone) as kept, output.counted("exporting") as progress:
         if to_stdout:
             with _stdout() as target:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 from langgraph.store.base import ListNamespacesOp
 
 from holdfast.errors import InputError, shown
-from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
+from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Who, Write
 from holdfast.memory import Message, is_storable
 from holdfast.operations import AsOf, LedgerOp, SearchJournal
 
@@ -110,7 +110,12 @@ def _check_write(write: Write) -> None:
 def _check_provenance(named: Provenance) -> None:
     if not isinstance(named, Provenance):
         raise InputError(f"provenance must be a Provenance, got {shown(named)}.")
-    for what in ("who", "thread", "run", "model", "prompt"):
+    if named.who is not None and named.who not in get_args(Who):
+        raise InputError(
+            f"who of a provenance is one of {', '.join(get_args(Who))}, or None; got "
+            f"{shown(named.who)}."
+        )
+    for what in ("thread", "run", "model", "prompt"):
         if getattr(named, what) is not None:
             _check_text(getattr(named, what), f"{what} of a provenance")
     for what in ("messages", "documents", "memories"):

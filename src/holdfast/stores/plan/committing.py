@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from langgraph.store.base import NotProvided, PutOp, validate_op_namespace
+from langgraph.store.base import InvalidNamespaceError, NotProvided, PutOp, validate_op_namespace
 
 from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Job, Provenance, Write, instant
 from holdfast.memory import Change, Receipt, unwrap
-from holdfast.namespace import decode_namespace
+from holdfast.namespace import RESERVED_ROOT, decode_namespace
 from holdfast.operations import Jobs
 from holdfast.stores.plan import journal
 from holdfast.stores.plan.checking import check_changes
@@ -20,9 +20,11 @@ from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Draw, Lock, Plan, Sql, SqlMany
 from holdfast.stores.plan.indexing import Fields, Indexing, Vector, is_paths
 from holdfast.stores.plan.spaces import (
+    chunks,
     joined,
     labels,
     now_text,
+    space_of,
     spaces_below,
     spaces_made,
     time_of,
@@ -161,6 +163,8 @@ def prepare(changes: ChangeSet, indexing: Indexing, default_ttl: float | None) -
     if not isinstance(changes, ChangeSet):
         raise InputError(f"commit takes a ChangeSet, got {shown(changes)}.")
     namespace = check_namespace(changes.namespace)
+    if namespace[:1] == (RESERVED_ROOT,):
+        raise InvalidNamespaceError(f"LangGraph keeps the root label {RESERVED_ROOT!r} to itself.")
     check_changes(changes)
     writes = [_prepared(write, changes, indexing, default_ttl) for write in changes.writes]
     for job in changes.jobs:
@@ -203,12 +207,20 @@ def _prepared(
     known = type(write.importance) is int and write.importance in range(1, 6)
     if write.importance is not None and not known:
         raise InputError(f"importance must be 1 to 5, got {write.importance!r} for {write.key!r}.")
-    if not all(write.supersedes):
-        raise InputError(f"supersedes must be keys, got {write.supersedes!r} for {write.key!r}.")
+    if not all(write.supersedes) or write.key in write.supersedes:
+        raise InputError(
+            f"supersedes must be keys of other memories, got {shown(write.supersedes)} for "
+            f"{write.key!r}."
+        )
     prepared.expect = write.expect
     prepared.importance = write.importance
     prepared.valid_from = instant(write.valid_from, "valid_from")
     prepared.valid_to = instant(write.valid_to, "valid_to")
+    if prepared.valid_from and prepared.valid_to and prepared.valid_to < prepared.valid_from:
+        raise InputError(
+            f"valid_to of {write.key!r} must not be before valid_from, {shown(write.valid_from)}; "
+            f"got {shown(write.valid_to)}."
+        )
     prepared.supersedes = write.supersedes
     prepared.provenance = write.provenance or changes.provenance
     return prepared
@@ -233,6 +245,7 @@ def commit(ready: Ready, embedder: str | None) -> Plan[Receipt]:
             told += yield from journal.append(spaces[path], stretch, revision, embedder)
         yield from journal.move_cursors(spaces[path], changes.cursors)
     _name_sources(ready, told)
+    yield from _check_named(ready, told)
     yield from apply(standing, revision, embedder)
     yield from _recalled(path, changes.recalled)
     yield from _schedule(path, changes)
@@ -254,6 +267,30 @@ def _name_sources(ready: Ready, told: Sequence[Change]) -> None:
                 named,
                 thread=named.thread or thread,
                 messages=tuple(dict.fromkeys((*named.messages, *messages))),
+            )
+
+
+def _check_named(ready: Ready, told: Sequence[Change]) -> Plan[None]:
+    """Refuse writes that name memories or messages which are not in their namespace.
+
+    A name with a slip in it would say nothing, and what was forgotten meanwhile is not to live on.
+    """
+    puts = {write.key for write in ready.writes if write.value is not None}
+    kept = {change.key for change in told}
+    older = {key for write in ready.writes for key in write.supersedes} - puts
+    spoken = {key for write in ready.writes for key in write.provenance.messages} - kept
+    if not older and not spoken:
+        return
+    space = yield from space_of(ready.changes.namespace)
+    for part in chunks(sorted(older)):
+        older -= {row["key"] for row in (yield Sql("standing", {"space": space, "keys": part}))}
+    for part in chunks(sorted(spoken)):
+        spoken -= {row["key"] for row in (yield Sql("messages_at", {"space": space, "keys": part}))}
+    for missing, what in ((older, "supersedes names memories"), (spoken, "messages are named")):
+        if missing:
+            raise InputError(
+                f"{what} that are not in {ready.changes.namespace!r}: {shown(sorted(missing))}. "
+                "They never were there, or were forgotten; nothing was written. Leave them out."
             )
 
 

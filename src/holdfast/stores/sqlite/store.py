@@ -13,7 +13,7 @@ from typing import Any
 
 from langgraph.store.base import TTLConfig
 
-from holdfast.errors import InputError, StoreBusy, StoreError, StoreUnreadable, cut
+from holdfast.errors import HoldfastError, InputError, StoreBusy, StoreError, StoreUnreadable, cut
 from holdfast.flow import drive
 from holdfast.stores.base import SqlStore
 from holdfast.stores.plan.effects import Draw, Effect, Lock, Nearest, Sql, SqlMany, Transaction
@@ -233,13 +233,18 @@ class SqliteStore(SqlStore):
             yield
         except (InputError, sqlite3.ProgrammingError):
             raise  # what is asked is wrong, not the file
-        except (sqlite3.Error, ValueError) as error:
+        except (sqlite3.Error, OverflowError, ValueError) as error:
             # A ValueError comes from what was read: it is no text, JSON or time any more.
             raise self._told(error) from error
 
-    def _told(self, error: Exception) -> StoreError:
+    def _told(self, error: Exception) -> HoldfastError:
         if is_busy(error):
             return self._busy()
+        if isinstance(error, sqlite3.DataError | OverflowError):
+            return InputError(
+                f"{self.path!r}: {error}; nothing was written. SQLite takes texts of up to a "
+                "thousand million bytes and numbers of 64 bits; store it in parts."
+            )
         # Errors that Python's own module raises carry no code: they are about damaged texts.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_CORRUPT:
