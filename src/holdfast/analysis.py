@@ -56,17 +56,21 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(letters))
 
 
-def _split(word: str) -> Iterator[str]:
-    """Yield the pieces of a word: runs without spaces as bigrams, the rest whole."""
+def _split(word: str) -> list[str]:
+    """Return the pieces of a word: runs without spaces as bigrams, the rest whole."""
+    if word.isascii():
+        return [word]
+    pieces: list[str] = []
     end = 0
     for run in _UNSPACED.finditer(word):
         if run.start() > end:
-            yield word[end : run.start()]
+            pieces.append(word[end : run.start()])
         said = run[0]
-        yield from (said[i : i + 2] for i in range(max(1, len(said) - 1)))
+        pieces += [said[i : i + 2] for i in range(max(1, len(said) - 1))]
         end = run.end()
     if end < len(word):
-        yield word[end:]
+        pieces.append(word[end:])
+    return pieces
 
 
 def tokens(text: str) -> list[str]:
@@ -81,7 +85,7 @@ def tokens(text: str) -> list[str]:
     found: list[str] = []
     for word in _WORD.findall(_plain(text)):
         base = word.split("'")[0]
-        found.extend(_stem(piece) for piece in _split(base))
+        found += map(_stem, _split(base))
     return found
 
 

@@ -154,14 +154,17 @@ INSERT INTO origins (version, sort, ref) VALUES (:version, :sort, :ref) ON CONFL
 INSERT INTO supersessions (version, space, key) VALUES (:version, :space, :key)
 ON CONFLICT DO NOTHING
 
+-- The last version of each key; a row of NULLs where there is the space, and nothing else.
 -- name: standing
-SELECT v.id AS version, v.key, v.value, v.revision, v.recorded_at,
+SELECT s.id AS space, v.id AS version, v.key, v.value, v.revision, v.recorded_at,
        i.id, i.created_at, i.expires_at, i.pinned, i.recalls, i.recalled_at
-FROM versions v LEFT JOIN items i ON i.space = v.space AND i.key = v.key
-WHERE v.space = :space AND v.key IN TEXTS(:keys)
+FROM spaces s
+LEFT JOIN versions v ON v.space = s.id AND v.key IN TEXTS(:keys)
   AND v.revision = (
       SELECT max(w.revision) FROM versions w WHERE w.space = v.space AND w.key = v.key
   )
+LEFT JOIN items i ON i.space = v.space AND i.key = v.key
+WHERE s.path = :path
 
 -- name: history
 SELECT v.*, s.path, b.revision AS base_revision

@@ -105,8 +105,7 @@ def write_all(writes: Sequence[Prepared], embedder: str | None) -> Plan[Written]
 def stand(writes: Sequence[Prepared]) -> Plan[Standing]:
     """Hold writes against what is there; the places must be locked."""
     now = now_text()
-    spaces = yield from _spaces(writes)
-    there = yield from _standing(writes, spaces, now)
+    spaces, there = yield from _standing(writes, now)
     outcomes = [_outcome(write, there.get(write.place)) for write in writes]
     changes = [
         _Change(write, spaces[write.place[0]], there.get(write.place), outcome.action)
@@ -176,32 +175,30 @@ class Standing:
         return any(outcome.action == "conflict" for outcome in self.outcomes)
 
 
-def _spaces(writes: Sequence[Prepared]) -> Plan[dict[str, int]]:
-    spaces = yield from spaces_made(w.place[0] for w in writes if w.value is not None)
-    others = sorted({write.place[0] for write in writes} - set(spaces))
-    for part in chunks(others):
-        rows = yield Sql("spaces_named", {"paths": part})
-        spaces |= {row["path"]: row["id"] for row in rows}
-    return spaces
-
-
 def _standing(
-    writes: Sequence[Prepared], spaces: dict[str, int], now: str
-) -> Plan[dict[Place, Row]]:
-    """Return the last version at each place; what has expired is erased on the way."""
+    writes: Sequence[Prepared], now: str
+) -> Plan[tuple[dict[str, int], dict[Place, Row]]]:
+    """Return the spaces, made where they are missing, and the last version at each place.
+
+    What has expired is erased on the way.
+    """
     keys: dict[str, list[str]] = {}
     for write in writes:
-        if write.place[0] in spaces:
-            keys.setdefault(write.place[0], []).append(write.key)
+        keys.setdefault(write.place[0], []).append(write.key)
+    spaces: dict[str, int] = {}
     found: dict[Place, Row] = {}
     for path, named in keys.items():
         for part in chunks(named):
-            rows = yield Sql("standing", {"space": spaces[path], "keys": part})
-            found |= {(path, row["key"]): row for row in rows}
+            rows = yield Sql("standing", {"path": path, "keys": part})
+            if rows:
+                spaces[path] = rows[0]["space"]
+            found |= {(path, row["key"]): row for row in rows if row["version"] is not None}
+    paths = {write.place[0] for write in writes if write.value is not None}
+    spaces |= yield from spaces_made(paths - spaces.keys())
     expired = {p: row for p, row in found.items() if row["expires_at"] and row["expires_at"] <= now}
     if expired:
         yield from erase_items([(spaces[path], key) for path, key in expired])
-    return {place: row for place, row in found.items() if place not in expired}
+    return spaces, {place: row for place, row in found.items() if place not in expired}
 
 
 def _outcome(write: Prepared, row: Row | None) -> Outcome:

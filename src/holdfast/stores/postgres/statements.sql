@@ -1,7 +1,8 @@
 -- What only PostgreSQL says in this way.
 
+-- The inner SELECT hides the count from the planner, who would plan for each anew.
 -- name: draw
-SELECT nextval('numbers') AS number FROM generate_series(1, :count)
+SELECT nextval('numbers') AS number FROM generate_series(1, (SELECT CAST(:count AS bigint)))
 
 -- name: lock
 SELECT CASE WHEN shared THEN pg_advisory_xact_lock_shared(number)

@@ -114,4 +114,5 @@ class VectorDumper(Dumper):
     def dump(self, obj: Vector) -> Buffer:
         """Return the head of the array, then each number after its length in bytes."""
         head = struct.pack(">iiIii", 1, 0, types["float4"].oid, len(obj), 1)
-        return head + b"".join([struct.pack(">if", 4, number) for number in obj])
+        each = [part for number in obj for part in (4, number)]
+        return head + struct.pack(f">{'if' * len(obj)}", *each)

@@ -28,8 +28,7 @@ CREATE TABLE documents (
     embedder TEXT                 -- whose vectors it has; NULL when none
 );
 
-CREATE INDEX documents_counts ON documents (space, sort, length);
-CREATE INDEX documents_changes ON documents (space, generation);
+CREATE INDEX documents_changes ON documents (space, sort, generation, length);
 
 CREATE TABLE versions (
     id INTEGER PRIMARY KEY,
@@ -54,7 +53,7 @@ CREATE TABLE versions (
 );
 
 CREATE INDEX versions_revision ON versions (revision);
-CREATE INDEX versions_base ON versions (base);
+CREATE INDEX versions_base ON versions (base) WHERE base IS NOT NULL;
 
 CREATE TABLE items (
     id INTEGER PRIMARY KEY REFERENCES documents,
@@ -153,8 +152,10 @@ CREATE TABLE vectors (
     PRIMARY KEY (document, part)
 );
 
--- The tokens come ready from Python; the tokenizer only splits them at spaces.
-CREATE VIRTUAL TABLE words USING fts5 (space, tokens, tokenize = "ascii tokenchars '_.'");
+-- The tokens come ready from Python; the tokenizer only splits them at spaces. Lengths stand in
+-- `documents`.
+CREATE VIRTUAL TABLE words
+USING fts5 (space, tokens, columnsize = 0, tokenize = "ascii tokenchars '_.'");
 
 -- From format 1, where messages were items of kind Message.
 

@@ -31,7 +31,8 @@ WHERE words MATCH :match AND d.sort = :sort AND d.space IN INTS(:spaces)
 SELECT id, generation FROM spaces WHERE id IN INTS(:spaces)
 
 -- name: changed_documents
-SELECT id FROM documents WHERE space = :space AND generation > :generation
+SELECT id FROM documents
+WHERE space = :space AND sort IN (:sort, 'gone') AND generation > :generation
 
 -- name: new_vectors
 SELECT v.document, v.vector FROM documents d JOIN vectors v ON v.document = d.id

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import array
 import contextlib
 import json
 import sqlite3
+import struct
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,8 @@ _ADVICE = {
 
 _LONGEST = 2_000_000.0
 """The longest busy timeout, in seconds: SQLite counts its milliseconds in 32 bits."""
+
+_LISTS = (list, tuple)  # a union would be made anew for each of a put's hundred values
 
 
 class SqliteStore(SqlStore):
@@ -259,8 +261,12 @@ class SqliteStore(SqlStore):
 def _bound(params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return parameters as SQLite takes them: lists as JSON, vectors as float32."""
     lists = {
-        name: array.array("f", value).tobytes() if isinstance(value, Vector) else json.dumps(value)
+        name: _floats(value) if isinstance(value, Vector) else json.dumps(value)
         for name, value in params.items()
-        if isinstance(value, list | tuple)
+        if isinstance(value, _LISTS)
     }
     return {**params, **lists} if lists else params
+
+
+def _floats(vector: Vector) -> bytes:
+    return struct.pack(f"{len(vector)}f", *vector)
