@@ -289,7 +289,7 @@ def test_forget_forgets_all_or_nothing(run):
 def test_an_empty_user_and_an_empty_question_are_refused(run):
     run("remember", write("t.json", TALK))
     empty = run("recall", "x", "--user", "", user=None, code=2)
-    assert "'user_id' is empty" in " ".join(empty.stderr.split())
+    assert "--user is empty" in " ".join(empty.stderr.split())
     assert "must be a text" in run("recall", "  ", code=2).stderr
 
 

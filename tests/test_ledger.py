@@ -356,6 +356,7 @@ def test_an_update_that_is_undone_is_found_and_lives_as_before(store):
 
 
 def test_what_stands_beside_a_value_is_undone_too(store):
+    write(store, "x", {})
     write(store, "tea", {"n": 1}, importance=2, valid_from="2026-05-01")
     bad = write(store, "tea", {"n": 1}, importance=5, valid_from="2026-05-01", supersedes=("x",))
     write(store, "tea", {"n": 1}, importance=5, valid_from="2026-06-01", supersedes=("x",))

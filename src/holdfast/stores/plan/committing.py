@@ -283,9 +283,11 @@ def _check_named(ready: Ready, told: Sequence[Change]) -> Plan[None]:
         return
     space = yield from space_of(ready.changes.namespace)
     for part in chunks(sorted(older)):
-        older -= {row["key"] for row in (yield Sql("standing", {"space": space, "keys": part}))}
+        there = yield Sql("taken_memories", {"space": space, "keys": part})
+        older -= {row["key"] for row in there}
     for part in chunks(sorted(spoken)):
-        spoken -= {row["key"] for row in (yield Sql("messages_at", {"space": space, "keys": part}))}
+        there = yield Sql("taken_messages", {"space": space, "keys": part})
+        spoken -= {row["key"] for row in there}
     for missing, what in ((older, "supersedes names memories"), (spoken, "messages are named")):
         if missing:
             raise InputError(
