@@ -82,7 +82,15 @@ def written(value: Mapping[str, Any], what: str) -> str:
         InputError: It is no JSON data, or nested more deeply than can be read back everywhere.
     """
     text = dumped(value)
-    layer: list[Any] = [value] if text.count("{") + text.count("[") > DEEPEST else []
+    if text.count("{") + text.count("[") > DEEPEST and _is_deep(value):
+        raise InputError(
+            f"{what} is nested more than {DEEPEST} levels deep; store it flatter, or as a text."
+        )
+    return text
+
+
+def _is_deep(value: Any) -> bool:
+    layer = [value]
     for _ in range(DEEPEST):
         layer = [
             inner
@@ -90,11 +98,7 @@ def written(value: Mapping[str, Any], what: str) -> str:
             for inner in (outer.values() if isinstance(outer, Mapping) else outer)
             if isinstance(inner, Mapping | list | tuple)
         ]
-    if layer:
-        raise InputError(
-            f"{what} is nested more than {DEEPEST} levels deep; store it flatter, or as a text."
-        )
-    return text
+    return bool(layer)
 
 
 def encodable(texts: Iterable[Any]) -> bool:
@@ -237,7 +241,8 @@ def commit(ready: Ready, embedder: str | None) -> Plan[Receipt]:
     namespace = decode_namespace(changes.namespace)
     if standing.conflict:
         return Receipt(_refused(ready.writes, standing.outcomes), namespace)
-    (revision,) = yield Draw(1)
+    drawn = yield Draw(standing.numbers)
+    revision = drawn[0]
     told: list[Change] = []
     if ready.stretches or changes.cursors:
         spaces = yield from spaces_made([path])
@@ -246,7 +251,7 @@ def commit(ready: Ready, embedder: str | None) -> Plan[Receipt]:
         yield from journal.move_cursors(spaces[path], changes.cursors)
     _name_sources(ready, told)
     yield from _check_named(ready, told)
-    yield from apply(standing, revision, embedder)
+    yield from apply(standing, drawn, embedder)
     yield from _recalled(path, changes.recalled)
     yield from _schedule(path, changes)
     done = tuple(map(_change, ready.writes, standing.outcomes))

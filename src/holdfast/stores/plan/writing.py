@@ -97,9 +97,9 @@ def write_all(writes: Sequence[Prepared], embedder: str | None) -> Plan[Written]
     standing = yield from stand(writes)
     if standing.conflict or not standing.changes:
         return Written(None, standing.outcomes)
-    (revision,) = yield Draw(1)
-    yield from apply(standing, revision, embedder)
-    return Written(revision, standing.outcomes)
+    drawn = yield Draw(standing.numbers)
+    yield from apply(standing, drawn, embedder)
+    return Written(drawn[0], standing.outcomes)
 
 
 def stand(writes: Sequence[Prepared]) -> Plan[Standing]:
@@ -115,12 +115,17 @@ def stand(writes: Sequence[Prepared]) -> Plan[Standing]:
     return Standing(outcomes, changes, now)
 
 
-def apply(standing: Standing, revision: int, embedder: str | None) -> Plan[None]:
-    """Write what a change set comes to."""
+def apply(standing: Standing, drawn: Sequence[int], embedder: str | None) -> Plan[None]:
+    """Write what a change set comes to.
+
+    Args:
+        standing: The change set, held against what is there.
+        drawn: As many numbers as it needs; the first is its revision.
+        embedder: Whose vectors it has.
+    """
     changes = standing.changes
-    fresh = sum(change.action == "inserted" for change in changes)
-    drawn = iter((yield Draw(len(changes) + fresh)))
-    rows = [_rows(change, drawn, revision, standing.now, embedder) for change in changes]
+    revision, numbers = drawn[0], iter(drawn[1:])
+    rows = [_rows(change, numbers, revision, standing.now, embedder) for change in changes]
     yield SqlMany("put_version", [row["version"] for row in rows])
     yield SqlMany("put_origin", [origin for row in rows for origin in row["origins"]])
     yield SqlMany("put_supersession", [link for row in rows for link in row["supersedes"]])
@@ -173,6 +178,12 @@ class Standing:
     def conflict(self) -> bool:
         """Whether one of them met another version than it expected."""
         return any(outcome.action == "conflict" for outcome in self.outcomes)
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers its rows need, with that of the revision."""
+        fresh = sum(change.action == "inserted" for change in self.changes)
+        return 1 + len(self.changes) + fresh
 
 
 def _standing(
