@@ -25,6 +25,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/recall.py
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/test_documents.py

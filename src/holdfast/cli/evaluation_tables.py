@@ -32,10 +32,10 @@ def show(made: Mapping[str, Any]) -> None:
         _print(f"{overall}: {title}", {"": group["rows"]}, metrics)
     if len(categories) > 1:
         by_category = {
-            f"{name} ({made['groups'][name]['questions']})": made["groups"][name]["rows"]
+            f"{name}: {made['groups'][name]['questions']}": made["groups"][name]["rows"]
             for name in categories
         }
-        _print("by category (questions)", by_category, COMPARED)
+        _print("by category", by_category, COMPARED)
     baseline = made["baseline"]
     apart = {name: row for name, row in group["differences"].items() if name != baseline}
     if apart:
@@ -52,11 +52,10 @@ def _print(
     *,
     signed: bool = False,
 ) -> None:
-    """Print a table of percentages, each over its 95 % interval."""
+    """Print a table of percentages, each with its 95 % interval."""
     table = _table(title, metrics)
     for section, rows in sections.items():
         if section:
-            table.add_section()
             table.add_row(output.plain(section), style="bold")
         for name, row in rows.items():
             cells = [cell(row[metric], signed=signed) for metric in metrics]
@@ -74,15 +73,16 @@ def _table(title: str, headings: Sequence[str]) -> Table:
 
 
 def cell(found: Mapping[str, float], *, signed: bool = False) -> str:
-    """Return a mean and its interval in per cent.
+    """Return a mean and its interval in per cent; that of a difference not rounded to whole ones.
 
     Example:
         >>> cell({"mean": 0.5, "low": 0.412, "high": 0.588})
-        '50.0 (41.2 to 58.8)'
+        '50.0 (41..59)'
     """
-    form = "{:+.1f}" if signed else "{:.1f}"
-    mean, low, high = (form.format(100 * found[part]) for part in ("mean", "low", "high"))
-    return f"{mean} ({low} to {high})"
+    mean, low, high = (100 * found[part] for part in ("mean", "low", "high"))
+    if signed:
+        return f"{mean:+.1f} ({low:+.1f}..{high:+.1f})"
+    return f"{mean:.1f} ({low:.0f}..{high:.0f})"
 
 
 def _print_cost(made: Mapping[str, Any]) -> None:

@@ -25,8 +25,8 @@ class Interval:
     high: float
 
     def to_dict(self) -> dict[str, float]:
-        """Return it as JSON data."""
-        return asdict(self)
+        """Return it as JSON data, to six digits."""
+        return {name: round(value, 6) for name, value in asdict(self).items()}
 
 
 def intervals(
