@@ -15,6 +15,9 @@ NONE = "without evidence"
 UNKNOWN = "evidence names no message"
 ASSISTANT = "evidence names the assistant's messages alone"
 
+OF_NOTHING = "of no message"
+OF_ASSISTANT = "of the assistant's messages"
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -74,7 +77,7 @@ class Conversation:
         turns: All messages, in order.
         questions: Those that can be evaluated.
         left_out: How many questions cannot, by the reason.
-        ignored: How many ids in the evidence of the others do not count, by the reason.
+        ignored: How many ids in the evidence of these do not count, by what they are of.
     """
 
     id: str
@@ -120,8 +123,8 @@ def gathered(
         named = list(dict.fromkeys(question.evidence))
         valid = tuple(ref for ref in named if there.get(ref))
         if valid:
-            why = [ASSISTANT if ref in there else UNKNOWN for ref in named if not there.get(ref)]
-            ignored.update(why)
+            others = [ref for ref in named if ref not in valid]
+            ignored.update(OF_ASSISTANT if ref in there else OF_NOTHING for ref in others)
             kept.append(Question(question.id, question.text, question.category, valid))
         else:
             known = any(ref in there for ref in named)

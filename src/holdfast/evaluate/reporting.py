@@ -169,8 +169,18 @@ def left_out_line(made: Mapping[str, Any]) -> str:
         >>> left_out_line({"left_out": {"without evidence": 4}, "evidence_ignored": {}})
         '4 questions left out (4 without evidence)'
     """
-    number = sum(made["left_out"].values())
-    why = ", ".join(f"{count} {reason}" for reason, count in made["left_out"].items())
-    line = f"{number} question{'' if number == 1 else 's'} left out{f' ({why})' if why else ''}"
-    ignored = sum(made["evidence_ignored"].values())
-    return f"{line}; {ignored} ids in the evidence of others ignored" if ignored else line
+    line = f"{_counted(made['left_out'], 'question')} left out{_why(made['left_out'])}"
+    ignored = made["evidence_ignored"]
+    if not ignored:
+        return line
+    return f"{line}; {_counted(ignored, 'id')} in the evidence of others ignored{_why(ignored)}"
+
+
+def _counted(counts: Mapping[str, int], one: str) -> str:
+    number = sum(counts.values())
+    return f"{number} {one}{'' if number == 1 else 's'}"
+
+
+def _why(counts: Mapping[str, int]) -> str:
+    told = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+    return f" ({told})" if told else ""

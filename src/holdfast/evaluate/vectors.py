@@ -124,7 +124,8 @@ class Vectors(Embeddings):
                 if row:
                     self._known[key] = array("f", row[0]).tolist()
 
-        self._asked(read)
+        if keys:  # no file is opened while a row is timed
+            self._asked(read)
 
     def _asked(self, ask: Callable[[sqlite3.Connection], Any]) -> None:
         """Ask the file, where there is one; a connection each, since rows run in threads."""
