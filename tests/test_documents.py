@@ -19,6 +19,12 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TALK = [{"role": "user", "content": "Ines is allergic to peanuts"}]
+CHATS = {
+    "id": "c1",
+    "kind": "peer",
+    "messages": [{"id": "m1", "speaker": "Nora", "text": "Ines is allergic to peanuts"}],
+    "questions": [{"text": "What is Ines allergic to?", "evidence": ["m1"]}],
+}
 
 # What a real model might answer, where a document names one.
 ANSWERS = {
@@ -79,6 +85,7 @@ def test_shell_blocks_name_commands_that_there_are(document, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOLDFAST_STORE", str(tmp_path / "memory.db"))
     Path("talk.json").write_text(json.dumps(TALK))
+    Path("chats.jsonl").write_text(json.dumps(CHATS))
     verbs = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for kind, text in blocks(document):
         if kind not in ("bash", "console"):
