@@ -246,8 +246,12 @@ def test_errors_of_locomo_name_the_conversation_and_the_place(tmp_path, text):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(InputError, match="No such file"):
-        read_jsonl(tmp_path / "none.jsonl")
+    for read in (read_jsonl, read_locomo):
+        with pytest.raises(InputError, match=r"none\.jsonl: No such file"):
+            read(tmp_path / "none.jsonl")
+        with pytest.raises(InputError) as caught:
+            read(tmp_path)
+        assert str(caught.value).startswith(f"{tmp_path}: Is a directory. Give ")
     cut = tmp_path / "cut.gz"
     cut.write_bytes(gzip.compress(json.dumps(PEERS).encode())[:60])
     with pytest.raises(InputError, match=r"cut\.gz"):
@@ -588,6 +592,7 @@ def test_eval_reads_locomo(tmp_path):
     ("args", "told"),
     [
         (["--data", "none.jsonl"], "none.jsonl: No such file"),
+        (["--out", "chats.jsonl"], "chats.jsonl' cannot be made"),
         (["--rows", "bm26"], "no row 'bm26'"),
         (["--rows", "dense"], "need an embedder"),
         (["--only", "nobody"], "no conversation 'nobody'"),
@@ -596,7 +601,8 @@ def test_eval_reads_locomo(tmp_path):
         (["--embedder", "local:/nowhere/at-all", "--dims", "3"], "cannot be loaded"),
     ],
 )
-def test_eval_tells_errors_in_one_line(chats, args, told, monkeypatch):
+def test_eval_tells_errors_in_one_line(chats, args, told, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     if "cannot be loaded" in told:
         monkeypatch.setitem(sys.modules, "fastembed", None)
         told = "local"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -89,6 +90,8 @@ def _measure(
     from holdfast.evaluate import chosen, evaluate, report, rows_of
     from holdfast.evaluate.reporting import write_outcomes
 
+    if out is not None:
+        _make(Path(out).expanduser())  # told before the work, not after it
     conversations = chosen(read(data), _listed(only), _listed(without))
     vectors = _vectors(embedder, dims, cache)
     compared, left_out = rows_of(_listed(rows), vectors)
@@ -105,6 +108,15 @@ def _measure(
 
 def _listed(given: str | None) -> list[str]:
     return [one.strip() for one in (given or "").split(",") if one.strip()]
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the folder {str(folder)!r} cannot be made: {error.strerror or error}"
+        ) from None
 
 
 def _vectors(embedder: str | None, dims: int | None, cache: str | None) -> Any:

@@ -92,8 +92,9 @@ def read_locomo(file: str | Path) -> list[Conversation]:
     Raises:
         InputError: The file is of another form; the error names the conversation and the place.
     """
+    raw = _bytes(file, _GIVE_LOCOMO)
     with reading(str(file), _GIVE_LOCOMO):
-        listed = json.loads(_bytes(file, _GIVE_LOCOMO))
+        listed = json.loads(raw)
     if not isinstance(listed, list) or not listed:
         raise InputError(f"{file}: no list of conversations, but {shown(listed)}. {_GIVE_LOCOMO}")
     found = []
@@ -220,8 +221,9 @@ def read_jsonl(file: str | Path) -> list[Conversation]:
         >>> conversation.questions[0].evidence
         ('m1',)
     """
+    raw = _bytes(file, _GIVE_JSONL)
     with reading(str(file), _GIVE_JSONL):
-        lines = _bytes(file, _GIVE_JSONL).decode("utf-8-sig").split("\n")
+        lines = raw.decode("utf-8-sig").split("\n")  # U+2028 and its like part no lines
     found = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
