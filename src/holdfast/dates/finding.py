@@ -10,14 +10,14 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from holdfast.dates import dated, from_today
 from holdfast.dates.interval import Expression, Interval, Reading
-from holdfast.dates.language import LEAD, Language, Phrase, Slots
+from holdfast.dates.language import LEAD, Language, Phrase, Places, Slots
 from holdfast.dates.now import Meaning, Now
 from holdfast.dates.parts import LEADS, part_of_unit
 
@@ -27,11 +27,17 @@ MEANINGS: Mapping[str, Meaning] = {
     "part_of_unit": part_of_unit,
 }
 
-WINDOW = 40
-"""How many characters before a phrase tell whether it is one; the longest such words fit."""
+WORDS_BEFORE = 5
+"""How many words before a phrase tell whether it is one ("by the end of the")."""
+
+LONGEST_PHRASE = 60
+"""How many characters before the word that it needs a phrase may start."""
 
 LONGEST_LEAD = 100
 """How many characters before a phrase may make another expression of it."""
+
+SENTENCE = 300
+"""How many characters on either side of a phrase are looked through for its sentence."""
 
 _SPACE = re.compile(r"\s{1,3}")
 _NEXT_WORD = re.compile(r"\s*([a-z]+)")
@@ -46,25 +52,31 @@ class _Text:
         text: As it stands.
         plain: In lower case.
         language: What it is read with.
-        starts: Where phrases may start.
+        places: Where its words are.
     """
 
     text: str
     plain: str
     language: Language
-    starts: list[int]
+    places: Places
 
     def before(self, start: int, name: str) -> re.Match[str] | None:
         """Return what stands right before a place, if it is of that list."""
-        return self.language.beside[name].search(self.plain, max(0, start - WINDOW), start)
+        words, pattern = self.places.words, self.language.beside[name]
+        last = bisect_left(words, start)
+        for word in reversed(words[max(0, last - WORDS_BEFORE) : last]):
+            if match := pattern.fullmatch(self.plain, word, start):
+                return match
+        return None
 
     def sentence(self, start: int, end: int) -> tuple[int, int]:
         """Return where the sentence around a phrase starts and ends."""
-        first = 0
-        for mark in _SENTENCE_END.finditer(self.plain, 0, start):
+        first = max(0, start - SENTENCE)
+        for mark in _SENTENCE_END.finditer(self.plain, first, start):
             first = mark.end()
-        last = _SENTENCE_END.search(self.plain, end)
-        return first, last.start() if last else len(self.plain)
+        limit = min(len(self.plain), end + SENTENCE)
+        last = _SENTENCE_END.search(self.plain, end, limit)
+        return first, last.start() if last else limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +117,10 @@ def read(text: str, plain: str, language: Language, said: date | None) -> tuple[
         language: What it is read with.
         said: When it was said.
     """
-    telling = language.telling(plain)
-    if not telling:
+    if not language.speaks_of_time(plain):
         return ()
-    source = _Text(text, plain, language, language.starts(plain))
-    phrases = _phrases(source, telling)
+    source = _Text(text, plain, language, language.places(plain))
+    phrases = _phrases(source)
     taken: list[_Taken] = []
     read_until, meaningless = 0, -1
     for place, one in enumerate(phrases):
@@ -131,13 +142,14 @@ def read(text: str, plain: str, language: Language, said: date | None) -> tuple[
     return tuple(one.expression(text) for one in taken)
 
 
-def _phrases(source: _Text, telling: set[str]) -> list[_Found]:
+def _phrases(source: _Text) -> list[_Found]:
     """Return all phrases that fit where they stand, by their place, longer ones first."""
-    language, plain = source.language, source.plain
-    places = {
-        needs: [start for start in source.starts if language.sketches[needs].match(plain, start)]
-        for needs in telling
-    }
+    language, plain, starts = source.language, source.plain, source.places.starts
+    places: dict[str, list[int]] = {}
+    for needs, (first, last) in source.places.telling.items():
+        near = starts[bisect_left(starts, first - LONGEST_PHRASE) : bisect_right(starts, last)]
+        matches = language.sketches[needs].match
+        places[needs] = [start for start in near if matches(plain, start)]
     found = [
         _Found(phrase, match)
         for phrase in language.phrases
@@ -177,11 +189,15 @@ def _holds(source: _Text, name: str, match: re.Match[str]) -> bool:
 
 def _closed(source: _Text, end: int) -> bool:
     """Return whether the text, a clause, or a word of [beside] closed follows."""
-    after = source.plain[end : end + WINDOW]
-    rest = after.lstrip()
-    if not rest or not (rest[0].isalnum() or rest[0] in "-'\""):
+    space = _SPACE.match(source.plain, end)
+    place = space.end() if space else end
+    following = source.plain[place : place + 1]
+    if not following or not (following.isalnum() or following in "-'\""):
         return True
-    return rest != after and source.language.beside["closed"].match(rest) is not None
+    return (
+        space is not None
+        and source.language.beside["closed"].match(source.plain, place) is not None
+    )
 
 
 def _counts(source: _Text, end: int) -> bool:
@@ -240,10 +256,10 @@ def _yearless(found: _Found) -> bool:
 
 def _leads(source: _Text, end: int) -> Iterator[tuple[Phrase, re.Match[str]]]:
     """Yield what stands right before a place and makes another expression of one there."""
-    last = bisect_left(source.starts, end)
-    first = bisect_left(source.starts, end - LONGEST_LEAD)
+    last = bisect_left(source.places.starts, end)
+    first = bisect_left(source.places.starts, end - LONGEST_LEAD)
     sketch = source.language.sketches[LEAD]
-    for start in source.starts[first:last]:
+    for start in source.places.starts[first:last]:
         if not sketch.fullmatch(source.plain, start, end):
             continue
         for phrase in source.language.leads:

@@ -41,6 +41,21 @@ class Phrase:
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """Where the words of a text are.
+
+    Args:
+        words: Where each word or figure starts.
+        starts: Where those start with which a phrase may start.
+        telling: For each need of phrases, where the first and the last word for it start.
+    """
+
+    words: list[int]
+    starts: list[int]
+    telling: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Language:
     """How times are said in one language.
 
@@ -66,18 +81,26 @@ class Language:
     asked: Mapping[str, re.Pattern[str]]
     lists: Mapping[str, frozenset[str]]
 
-    def telling(self, plain: str) -> set[str]:
-        """Return the tables that words of a text are from: what a phrase may need."""
-        kinds = self.kinds
-        return {kind for word in _WORD.findall(plain) if word in kinds for kind in kinds[word]}
+    def speaks_of_time(self, plain: str) -> bool:
+        """Return whether a text holds a word that a phrase needs; the cheap first look."""
+        return not self.kinds.keys().isdisjoint(_WORD.findall(plain))
 
-    def starts(self, plain: str) -> list[int]:
-        """Return the places of a text where a phrase may start."""
-        return [
-            run.start()
-            for run in _RUN.finditer(plain)
-            if run[0] in self.words or run[0][0] in _FIGURES
-        ]
+    def places(self, plain: str) -> Places:
+        """Return where the words of a text are."""
+        words: list[int] = []
+        starts: list[int] = []
+        telling: dict[str, tuple[int, int]] = {}
+        for run in _RUN.finditer(plain):
+            start, word = run.start(), run[0]
+            words.append(start)
+            if word[0] in _FIGURES:
+                word = word[0]
+                starts.append(start)
+            elif word in self.words:
+                starts.append(start)
+            for kind in self.kinds.get(word, ()):
+                telling[kind] = (telling.get(kind, (start,))[0], start)
+        return Places(words, starts, telling)
 
 
 class Slots:
@@ -225,7 +248,7 @@ def english() -> Language:
         leads=_phrases(leads, slots),
         beside={
             name: re.compile(
-                rf"(?<!\w)(?:{one_of(forms)})(?:\s{{1,3}}|-)(?:the\s{{1,3}})?$"
+                rf"(?<!\w)(?:{one_of(forms)})(?:\s{{1,3}}|-)(?:the\s{{1,3}})?"
                 if name in before
                 else rf"(?<!\w)(?:{one_of(forms)})(?!\w)"
             )
