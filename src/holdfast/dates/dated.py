@@ -126,8 +126,8 @@ def _in_year(yearly: Yearly, slots: Slots, now: Now) -> Reading:
 
 def _dated(slots: Slots) -> Yearly:
     month = slots.value("month")
-    if "day" in slots or "ordinal" in slots:
-        return _on_each(month, slots.ordinal("day" if "day" in slots else "ordinal"))
+    if "day" in slots:
+        return _on_each(month, slots.ordinal("day"))
     return lambda year: reckoning.month(year, month)
 
 

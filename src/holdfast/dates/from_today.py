@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from holdfast.dates import reckoning
 from holdfast.dates.interval import Interval, Reading, readings
 from holdfast.dates.language import Slots
 from holdfast.dates.now import Meaning, Now, step
 from holdfast.dates.reckoning import DAYS, HOURS, on, shift
+
+NOON = time(12)
+"""Taken for the hour where only the day is known."""
+
+
+SOME = (2, 5)
+"""How many "the past weeks" are."""
 
 
 def fixed_day(slots: Slots, now: Now) -> Reading:
@@ -31,7 +38,7 @@ def _away(slots: Slots, now: Now, sign: int) -> Reading:
         high = slots.number("n2")[1]
     unit = slots.value("unit")
     if unit in HOURS:
-        moment = now.moment or datetime.combine(now.day, datetime.min.time())
+        moment = now.moment or datetime.combine(now.day, NOON)
         hours = [sign * number * HOURS[unit] for number in (low, high)]
         ends = [(moment + timedelta(hours=number)).date() for number in hours]
         return Reading(Interval(min(ends), max(ends)))
@@ -69,25 +76,32 @@ def weekdays_ago(slots: Slots, now: Now) -> Reading:
     return Reading(Interval(far, near), vague=low != high)
 
 
-def _counted(slots: Slots) -> bool:
-    """Return whether it is no "the last day", which is the last one of something else."""
-    return "n" in slots or slots.value("unit") not in {"day", *HOURS}
+def _how_many(slots: Slots) -> tuple[int, int] | None:
+    """Return how many units are meant; None for "the last day", which is that of something else."""
+    if "n" in slots:
+        return slots.number()
+    unit = slots.value("unit")
+    if unit in {"day", *HOURS}:
+        return None
+    return (1, 1) if slots.word("unit") == unit else SOME
 
 
 def the_past_while(slots: Slots, now: Now) -> Reading | None:
     """The last three weeks, the past year."""
-    if not _counted(slots):
+    many = _how_many(slots)
+    if many is None:
         return None
-    low, high = slots.number()
-    return Reading(Interval(shift(now.day, -high, slots.value("unit")), now.day), vague=low != high)
+    start = shift(now.day, -many[1], slots.value("unit"))
+    return Reading(Interval(start, now.day), vague=many[0] != many[1])
 
 
 def the_coming_while(slots: Slots, now: Now) -> Reading | None:
     """The next three weeks."""
-    if not _counted(slots):
+    many = _how_many(slots)
+    if many is None:
         return None
-    low, high = slots.number()
-    return Reading(Interval(now.day, shift(now.day, high, slots.value("unit"))), vague=low != high)
+    end = shift(now.day, many[1], slots.value("unit"))
+    return Reading(Interval(now.day, end), vague=many[0] != many[1])
 
 
 def later(slots: Slots, now: Now) -> Reading | None:

@@ -162,7 +162,6 @@ def _slots(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     ordinal = rf"[0-9]{{1,2}}(?:st|nd|rd|th)|{slots['ordinal']}"
     return slots | {
         "n": rf"[0-9]{{1,6}}|{slots['number']}|(?:{slots['ten']})(?:[- ](?:{ones}))?",
-        "ordinal": ordinal,
         "nth": rf"{ordinal}|last",
         "day": rf"{ordinal}|[0-9]{{1,2}}",
         "year": _YEAR,

@@ -38,7 +38,9 @@ def unit_beside(slots: Slots, inner: Reading, now: Now) -> Reading:
         return inner.moved(
             lambda whole: _joined(neighbour(whole, sign, unit), whole, unit, sign), vague=True
         )
-    meant = inner.moved(lambda whole: neighbour(whole, sign, unit), vague="event" in slots)
+    if "event" in slots:  # on some day of the interval, and then the unit beside that day
+        return inner.moved(lambda whole: _beside_each(whole, sign, unit), vague=True)
+    meant = inner.moved(lambda whole: neighbour(whole, sign, unit))
     if unit != "week":
         return meant
     own = reckoning.around(inner.interval.start, unit)
@@ -53,27 +55,45 @@ def _joined(nearest: Interval, whole: Interval, unit: str, sign: int) -> Interva
     return Interval(min(nearest.start, farthest), max(nearest.end, farthest))
 
 
+def _beside_each(whole: Interval, sign: int, unit: str) -> Interval:
+    """Return the unit beside a day that is somewhere in an interval."""
+    if sign > 0:
+        return Interval(whole.start + DAY, reckoning.shift(whole.end, 1, unit))
+    return Interval(reckoning.shift(whole.start, -1, unit), whole.end - DAY)
+
+
 def weekend_beside(slots: Slots, inner: Reading, now: Now) -> Reading:
     """The weekend after 9 June 2023."""
 
-    def beside(whole: Interval) -> Interval:
+    def beside(day: date) -> Interval:
         if slots.value("way") > 0:
-            return reckoning.weekend(reckoning.weekday_after(whole.end, 5))
-        return reckoning.weekend(reckoning.weekday_before(whole.start, 6))
+            return reckoning.weekend(reckoning.weekday_after(day, 5))
+        return reckoning.weekend(reckoning.weekday_before(day, 6))
 
-    return inner.moved(beside, vague="event" in slots)
+    return _beside_day(slots, inner, beside)
 
 
 def weekday_beside(slots: Slots, inner: Reading, now: Now) -> Reading:
     """The Sunday before 25 May 2023."""
     weekday = slots.value("weekday")
 
-    def beside(whole: Interval) -> Interval:
+    def beside(day: date) -> Interval:
         if slots.value("way") > 0:
-            return on(reckoning.weekday_after(whole.end, weekday))
-        return on(reckoning.weekday_before(whole.start, weekday))
+            return on(reckoning.weekday_after(day, weekday))
+        return on(reckoning.weekday_before(day, weekday))
 
-    return inner.moved(beside, vague="event" in slots)
+    return _beside_day(slots, inner, beside)
+
+
+def _beside_day(slots: Slots, inner: Reading, beside: Callable[[date], Interval]) -> Reading:
+    """Return what is beside an interval, or beside the day of an event somewhere in it."""
+
+    def whole(interval: Interval) -> Interval:
+        if "event" in slots:
+            return Interval(beside(interval.start).start, beside(interval.end).end)
+        return beside(interval.end if slots.value("way") > 0 else interval.start)
+
+    return inner.moved(whole, vague="event" in slots)
 
 
 def nth_within(slots: Slots, inner: Reading, now: Now) -> Reading | None:
@@ -156,6 +176,10 @@ def bound(slots: Slots, inner: Reading, now: Now) -> Reading:
         coming = now.said is not None and end >= now.said
         return Interval(now.day if coming else date.min, end)
 
+    if kind == "since" and now.said is not None:  # nothing is since a day to come
+        meant = [inner.interval, *inner.alternatives]
+        begun = [one for one in meant if one.start <= now.said]
+        inner = readings(begun or meant, vague=inner.vague)
     return inner.moved(bounded)
 
 
