@@ -154,7 +154,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(text=TEXTS, said=st.one_of(st.none(), WIDE, st.datetimes()))
 def test_any_text_is_read_in_order_and_within_itself(text, said):
     end = 0
@@ -169,6 +169,7 @@ def test_any_text_is_read_in_order_and_within_itself(text, said):
     assert asks_about(text) in {"now", "past", "any"}
 
 
+@settings(deadline=None)
 @given(day=WIDE, said=st.one_of(st.none(), WIDE))
 def test_an_iso_date_is_itself(day, said):
     found = _only(f"It was {day.isoformat()}, I think.", said)
@@ -176,6 +177,7 @@ def test_an_iso_date_is_itself(day, said):
     assert (found.interval, found.ambiguous) == (Interval(day, day), False)
 
 
+@settings(deadline=None)
 @given(number=st.integers(0, 5_000_000), said=WIDE)
 def test_days_ago_are_exact_or_before_the_calendar(number, said):
     found = find(f"{number} days ago", said)
@@ -186,6 +188,7 @@ def test_days_ago_are_exact_or_before_the_calendar(number, said):
         assert [one.interval for one in found] == [Interval(day, day)]
 
 
+@settings(deadline=None)
 @given(said=WIDE, text=st.sampled_from([row.values[0] for row in _written()]))
 def test_every_expression_can_be_said_on_any_day(said, text):
     for found in find(text, said):
