@@ -35,7 +35,8 @@ def _told(stats, config):
         lines.append(f"| `{name}` | {' | '.join(map(str, counts))} | {minutes:.1f} |")
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     sqlite = f"SQLite {sqlite3.sqlite_version}"
-    options = " ".join(arg for arg in config.invocation_params.args if not arg.startswith("--res"))
+    here = ("--result", "--basetemp")
+    options = " ".join(arg for arg in config.invocation_params.args if not arg.startswith(here))
     return (
         f"# Long runs\n\n{datetime.now(UTC).date()}, {machine}, {sqlite}.\n"
         f"Command: `python -m pytest {options}`\n\n" + "\n".join(lines) + "\n"
