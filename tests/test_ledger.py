@@ -918,6 +918,18 @@ BAD_CHANGES = {
     "a thread's name with NUL": ChangeSet(NS, journal=(Said((HELLO,), "mon\x00day"),)),
     "a cursor's thread with half a pair": ChangeSet(NS, cursors=(Cursor("\ud83d", 1),)),
     "a cursor without a thread": ChangeSet(NS, cursors=(Cursor("", 1),)),
+    "a thread without a name": ChangeSet(NS, journal=(Said((HELLO,), ""),)),
+    "a job without a name": ChangeSet(NS, jobs=(Job(""),)),
+    **{
+        f"no name of {what}": ChangeSet(NS, (Write("k", {}, provenance=named),))
+        for what, named in {
+            "a thread": Provenance(thread=""),
+            "a run": Provenance(run=""),
+            "a message": Provenance(messages=("",)),
+            "a document": Provenance(documents=("",)),
+            "a memory": Provenance(memories=("",)),
+        }.items()
+    },
     "a cursor's thread": ChangeSet(NS, cursors=(Cursor(7, 1),)),
     "a cursor's number": ChangeSet(NS, cursors=(Cursor("t", "1"),)),
     "a cursor's reader": ChangeSet(NS, cursors=(Cursor("t", 1, None),)),

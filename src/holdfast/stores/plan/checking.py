@@ -18,6 +18,7 @@ MOST = (1 << 63) - 1
 
 _TEXTS = ("key", "reader", "beginning")
 _NUMBERS = ("revision", "after", "limit", "offset", "before", "a", "b")
+_LEAVE_OUT = "Leave it out where there is none."
 _PARTS = {
     "writes": Write,
     "journal": Said,
@@ -79,6 +80,8 @@ def check_changes(changes: ChangeSet) -> None:
     for write in changes.writes:
         _check_write(write)
     _check_provenance(changes.provenance)
+    for job in changes.jobs:
+        _check_name(job.name, "The name of a job", "Give what it is called, such as 'reflect'.")
     _check_texts(changes.recalled, "recalled")
     _check_texts(changes.finished, "finished")
 
@@ -88,7 +91,7 @@ def _check_said(said: Said) -> None:
     if not spoken or not all(isinstance(message, Message) for message in said.messages):
         raise InputError(f"messages must be a tuple of Message, got {shown(said.messages)}.")
     if said.thread is not None:
-        _check_text(said.thread, "The name of a thread")
+        _check_name(said.thread, "The name of a thread", _LEAVE_OUT)
 
 
 def _check_cursor(cursor: Cursor) -> None:
@@ -115,11 +118,16 @@ def _check_provenance(named: Provenance) -> None:
             f"who of a provenance is one of {', '.join(get_args(Who))}, or None; got "
             f"{shown(named.who)}."
         )
-    for what in ("thread", "run", "model", "prompt"):
+    for what in ("model", "prompt"):
         if getattr(named, what) is not None:
             _check_text(getattr(named, what), f"{what} of a provenance")
+    for what in ("thread", "run"):
+        if getattr(named, what) is not None:
+            _check_name(getattr(named, what), f"{what} of a provenance", _LEAVE_OUT)
     for what in ("messages", "documents", "memories"):
         _check_texts(getattr(named, what), f"{what} of a provenance")
+        for one in getattr(named, what):
+            _check_name(one, f"{what} of a provenance", _LEAVE_OUT)
 
 
 def _check_texts(given: Sequence[Any], what: str) -> None:
@@ -135,6 +143,13 @@ def _check_text(given: Any, what: str) -> None:
         raise InputError(
             f"{what} must be a text without NUL or half of a character, got {shown(given)}."
         )
+
+
+def _check_name(given: Any, what: str, else_: str) -> None:
+    """Refuse what names nothing: it would be lost, or be taken for no name at all."""
+    _check_text(given, what)
+    if not given:
+        raise InputError(f"{what} is empty, got {shown(given)}. {else_}")
 
 
 def _check_number(given: Any, what: str) -> None:
