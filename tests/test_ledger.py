@@ -936,6 +936,21 @@ BAD_CHANGES = {
     "no message": ChangeSet(NS, journal=(Said(("hello",), "t"),)),
     "no stretch": ChangeSet(NS, journal=(HELLO,)),
     "a thread": ChangeSet(NS, journal=(Said((HELLO,), 7),)),
+    **{
+        f"a message's {what}": ChangeSet(NS, journal=(Said((message,), "t"),))
+        for what, message in {
+            "text": Message("user", 5),
+            "role": Message(None, "hello"),
+            "speaker": Message("user", "hello", speaker=5),
+            "time": Message("user", "hello", time=5),
+            "id": Message("user", "hello", id=5),
+            "calls": Message("assistant", "", calls=(1,)),
+            "call": Message("assistant", "", calls="ab"),
+            "call of one": Message("assistant", "", calls=(("search",),)),
+            "call's name": Message("assistant", "", calls=((1, "{}"),)),
+            "call's arguments": Message("assistant", "", calls=(("search", {}),)),
+        }.items()
+    },
     "a recalled text": ChangeSet(NS, recalled="tea"),
     "a recalled key": ChangeSet(NS, recalled=("\ud83d",)),
     "a job's name": ChangeSet(NS, jobs=(Job(None),)),
@@ -970,6 +985,9 @@ BAD_CALLS = {
     "a key": lambda store: store.history(NS, 7),
     "half a pair": lambda store: store.history(NS, "\ud83d"),
     "no keys": lambda store: store.records(NS, [7]),
+    "keys as one text": lambda store: store.records(NS, "tea"),
+    "keys as None": lambda store: store.records(NS, None),
+    "keys as a number": lambda store: store.records(NS, 7),
     "a pinned key": lambda store: store.pin(NS, "\ud83d"),
     "a time": lambda store: store.as_of(None, NS),
     "a revision": lambda store: store.diff(NS, "tea", 0, "1"),
@@ -1013,6 +1031,15 @@ def test_a_call_that_cannot_be_read_does_nothing(store):
         taken.append(case)
     assert taken == []
     assert (held(store), texts(store.journal(NS))) == ({"n": 1}, ["hello"])
+
+
+def test_a_message_may_bring_its_time_as_a_datetime(store):
+    when = datetime(2026, 1, 1, 9, tzinfo=UTC)
+    talk = Said((Message("user", "hello", time=when), Message("user", "bye", time="noon")), "t")
+    (first, second) = store.commit(ChangeSet(NS, journal=(talk,))).journal
+    times = [entry.message.time for entry in store.journal(NS, "t")]
+    assert times == ["2026-01-01T09:00:00+00:00", "noon"]
+    assert [first.after["time"], second.after["time"]] == times
 
 
 def test_a_root_that_langgraph_keeps_to_itself_is_refused(store):

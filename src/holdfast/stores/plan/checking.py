@@ -90,8 +90,28 @@ def _check_said(said: Said) -> None:
     spoken = isinstance(said.messages, tuple | list)
     if not spoken or not all(isinstance(message, Message) for message in said.messages):
         raise InputError(f"messages must be a tuple of Message, got {shown(said.messages)}.")
+    for message in said.messages:
+        _check_message(message)
     if said.thread is not None:
         _check_name(said.thread, "The name of a thread", _LEAVE_OUT)
+
+
+def _check_message(message: Message) -> None:
+    for what in ("role", "text", "speaker", "time", "id"):
+        given = getattr(message, what)
+        if not isinstance(given, str) and (given is not None or what in ("role", "text")):
+            more = " or a datetime" if what == "time" else ""
+            raise InputError(f"{what} of a message must be a text{more}, got {shown(given)}.")
+    if not isinstance(message.calls, tuple | list) or not all(map(_is_call, message.calls)):
+        raise InputError(
+            "calls of a message must be a tuple of pairs of texts, such as "
+            f"(('search', '{{}}'),); got {shown(message.calls)}."
+        )
+
+
+def _is_call(given: Any) -> bool:
+    pair = isinstance(given, tuple | list) and len(given) == 2
+    return pair and all(isinstance(part, str) for part in given)
 
 
 def _check_cursor(cursor: Cursor) -> None:
