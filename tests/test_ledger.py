@@ -875,6 +875,9 @@ BAD_CHANGES = {
     "half a pair in a key": ChangeSet(NS, (Write("\ud83d", {}),)),
     "a value that is no dict": ChangeSet(NS, (Write("k", ["tea"]),)),
     "a value that is no JSON": ChangeSet(NS, (Write("k", {"when": datetime.now()}),)),
+    "keys that are one in JSON": ChangeSet(NS, (Write("k", {1: "one", "1": "uno"}),)),
+    "inner keys that are one in JSON": ChangeSet(NS, (Write("k", {"a": [{None: 1, "null": 2}]}),)),
+    "a job's keys that are one in JSON": ChangeSet(NS, jobs=(Job("j", {True: 1, "true": 2}),)),
     "nan": ChangeSet(NS, (Write("k", {"n": float("nan")}),)),
     "importance": ChangeSet(NS, (Write("k", {}, importance=6),)),
     "importance as true": ChangeSet(NS, (Write("k", {}, importance=True),)),
@@ -1031,6 +1034,14 @@ def test_a_call_that_cannot_be_read_does_nothing(store):
         taken.append(case)
     assert taken == []
     assert (held(store), texts(store.journal(NS))) == ({"n": 1}, ["hello"])
+
+
+def test_keys_that_are_no_texts_become_texts_unless_two_would_become_one(store):
+    store.put(NS, "k", {1: {2.0: None, True: 0}, "2": 2})
+    assert held(store, "k") == {"1": {"2.0": None, "true": 0}, "2": 2}
+    with pytest.raises(InputError, match="'1'"):
+        store.put(NS, "k", {"a": ({1: "one", "1": "uno"},)})
+    assert held(store, "k") == {"1": {"2.0": None, "true": 0}, "2": 2}
 
 
 def test_a_message_may_bring_its_time_as_a_datetime(store):
