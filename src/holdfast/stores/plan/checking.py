@@ -81,6 +81,11 @@ def check_changes(changes: ChangeSet) -> None:
         _check_write(write)
     _check_provenance(changes.provenance)
     for job in changes.jobs:
+        if job.namespace not in ((), [], changes.namespace, tuple(changes.namespace)):
+            raise InputError(
+                f"Job {shown(job.name)} names the namespace {shown(job.namespace)}, but goes to "
+                f"that of its change set, {changes.namespace!r}. Leave it out, or commit it there."
+            )
         _check_name(job.name, "The name of a job", "Give what it is called, such as 'reflect'.")
     _check_texts(changes.recalled, "recalled")
     _check_texts(changes.finished, "finished")
