@@ -958,6 +958,8 @@ BAD_CHANGES = {
     "a recalled key": ChangeSet(NS, recalled=("\ud83d",)),
     "a job's name": ChangeSet(NS, jobs=(Job(None),)),
     "a job's payload": ChangeSet(NS, jobs=(Job("j", {"when": object()}),)),
+    "a job of another namespace": ChangeSet(NS, jobs=(Job("j", namespace=("facts",)),)),
+    "a job of a namespace that is none": ChangeSet(NS, jobs=(Job("j", namespace="m"),)),
     "a finished text": ChangeSet(NS, finished="job"),
 }
 
@@ -1042,6 +1044,36 @@ def test_keys_that_are_no_texts_become_texts_unless_two_would_become_one(store):
     with pytest.raises(InputError, match="'1'"):
         store.put(NS, "k", {"a": ({1: "one", "1": "uno"},)})
     assert held(store, "k") == {"1": {"2.0": None, "true": 0}, "2": 2}
+
+
+def test_a_job_that_was_read_may_be_committed_again(store):
+    store.commit(ChangeSet(NS, jobs=(Job("j", {"n": 1}),)))
+    (job,) = store.jobs(NS)
+    store.commit(ChangeSet(NS, jobs=(replace(job, payload={"n": 2}),)))
+    assert [(job.payload, job.namespace) for job in store.jobs()] == [({"n": 2}, NS)]
+
+
+@pytest.mark.parametrize("key", ["a\0b", "\ud83d"])
+def test_a_key_that_cannot_be_is_told_why(store, key):
+    for ask in (lambda: store.put(NS, key, {}), lambda: write(store, key, {})):
+        with pytest.raises(InputError, match="NUL or half of a character"):
+            ask()
+
+
+def test_a_memory_that_never_was_has_no_revisions_to_choose_from(store):
+    write(store, "tea", {})
+    for ask in (lambda: store.diff(NS, "coffee", 0, 1), lambda: store.diff(("x",), "tea", 0, 1)):
+        with pytest.raises(InputError, match="no memory"):
+            ask()
+    with pytest.raises(InputError, match=r"no revision 99; there are: \d"):
+        store.diff(NS, "tea", 0, 99)
+
+
+def test_a_setting_that_there_is_not_is_told_with_those_there_are():
+    with pytest.raises(ConfigurationError, match=r"'bussy_timeout'.*busy_timeout, vector_cache_mb"):
+        open_store(":memory:", bussy_timeout=3)
+    with pytest.raises(ConfigurationError, match=r"'busy_timeout'.*connect_timeout, pool_size"):
+        open_store("postgresql://localhost/x", busy_timeout=3)
 
 
 def test_a_message_may_bring_its_time_as_a_datetime(store):

@@ -12,7 +12,7 @@ from langgraph.store.base import InvalidNamespaceError, NotProvided, PutOp, vali
 
 from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Job, Provenance, Write, instant
-from holdfast.memory import Change, Receipt, unwrap
+from holdfast.memory import Change, Receipt, is_storable, unwrap
 from holdfast.namespace import RESERVED_ROOT, decode_namespace
 from holdfast.operations import Jobs
 from holdfast.stores.plan import journal
@@ -140,8 +140,15 @@ def check_place(namespace: tuple[str, ...], key: Any) -> None:
     """Raise InputError where no item can stand at a place."""
     if not namespace:
         raise InputError(f"The item {key!r} needs a namespace of at least one label.")
-    if not encodable((*namespace, key)) or "\x00" in key:
-        raise InputError(f"No item can have the namespace {namespace!r}, key {key!r}.")
+    if not isinstance(key, str) or not is_storable(key):
+        raise InputError(
+            f"A key must be a text without NUL or half of a character, got {shown(key)}."
+        )
+    if not encodable(namespace):
+        raise InputError(
+            f"A namespace must be a tuple of texts without half of a character, got "
+            f"{shown(namespace)}."
+        )
 
 
 def check_labels(namespace: Any) -> None:
