@@ -675,7 +675,7 @@ def test_the_past_of_what_has_expired_is_gone_as_well(store):
     assert store.history(NS, "tea") == []
     assert store.keys(NS) == []
     assert store.derived_from(NS, Source("run", "r")) == []
-    with pytest.raises(InputError, match="there are: none"):
+    with pytest.raises(InputError, match=r"There is no memory 'tea'.*expired"):
         store.diff(NS, "tea", 0, revision)
     assert store.revert(NS, source=Source("run", "r")).changes == ()
     told = []

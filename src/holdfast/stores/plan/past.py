@@ -98,7 +98,10 @@ def _value_at(rows: Sequence[Row], revision: int, op: Diff | Sources) -> Any:
         if row["revision"] == revision:
             return read_value(row["value"]) or {}
     if not rows:
-        raise InputError(f"There is no memory {op.key!r} in {op.namespace!r}, nor was there one.")
+        raise InputError(
+            f"There is no memory {op.key!r} in {op.namespace!r}: it never was there, it has "
+            "expired, or it was forgotten. Check the key and the namespace."
+        )
     there = ", ".join(str(row["revision"]) for row in rows)
     raise InputError(f"Memory {op.key!r} has no revision {revision!r}; there are: {there}.")
 
