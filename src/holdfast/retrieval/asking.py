@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.store.base import BaseStore, SearchItem
 
 from holdfast.analysis import value_text
-from holdfast.errors import InputError
+from holdfast.errors import InputError, shown
 from holdfast.flow import Flow, arun, run
 from holdfast.memory import MESSAGE_KIND, clean, unwrap
 from holdfast.namespace import (
@@ -19,6 +19,7 @@ from holdfast.namespace import (
 )
 from holdfast.retrieval.finding import best, find, find_said
 from holdfast.stores.plain import fenced
+from holdfast.stores.plan.checking import MOST
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -110,8 +111,8 @@ def _flow(
 ) -> Flow[list[Recalled]]:
     if not isinstance(question, str) or not question.strip():
         raise InputError(f"The question must be a text that is not empty, got {question!r}.")
-    if not isinstance(k, int) or k < 1:
-        raise InputError(f"k must be a number from 1 on, got {k!r}.")
+    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST:
+        raise InputError(f"k must be a number from 1 on and below 2**63, got {shown(k)}.")
     labels = NamespaceTemplate(namespace)(config)
     scope = fenced(current_store(store, current_config(config)), labels)
     items = yield from find(scope, labels, question, k)
