@@ -25,6 +25,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/stores.py
 	$(BIN)/python benchmarks/recall.py
 
 docs: $(VENV)/.dev

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -71,9 +70,7 @@ def _check_operator(name: str, operator: str, operand: Any, depth: int) -> None:
 def _is_ordered(operand: Any) -> bool:
     if isinstance(operand, bool):
         return False
-    return isinstance(operand, str | int | date) or (
-        isinstance(operand, float) and not math.isnan(operand)
-    )
+    return isinstance(operand, str | int | float | date)
 
 
 def _check_depth(depth: int) -> None:
@@ -84,9 +81,7 @@ def _check_depth(depth: int) -> None:
 def _check_operand(name: str, operand: Any, depth: int) -> None:
     """Refuse what no JSON value can equal: it would pass over every memory without a word."""
     _check_depth(depth)
-    if operand is None or isinstance(operand, str | bool | int | date):
-        return
-    if isinstance(operand, float) and math.isfinite(operand):
+    if operand is None or isinstance(operand, str | bool | int | float | date):
         return
     if isinstance(operand, list | tuple):
         inner = list(operand)
