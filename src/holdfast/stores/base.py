@@ -18,6 +18,7 @@ from holdfast.flow import adrive, drive
 from holdfast.ledger import LedgerStore
 from holdfast.operations import LedgerOp, Namespace
 from holdfast.stores import works
+from holdfast.stores.plan.corpora import Corpora
 from holdfast.stores.plan.effects import (
     EmbedQuery,
     EmbedTexts,
@@ -53,6 +54,7 @@ class SqlStore(LedgerStore):
         self._threads = _threads()
         self._process = os.getpid()
         self._sweeper = Sweeper(self.sweep_ttl)
+        self._corpora = Corpora()
 
     # What a backend adds
 
