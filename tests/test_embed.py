@@ -193,8 +193,8 @@ def test_fingerprints_name_the_embedder_and_its_dims():
     assert embedder(fake, 4).fingerprint == (
         "langchain_core.embeddings.fake.DeterministicFakeEmbedding/4"
     )
-    assert embedder(lengths, fingerprint="mine-7").fingerprint == "mine-7"
-    assert repr(embedder(lengths, fingerprint="mine-7")) == "Embedder('mine-7')"
+    assert embedder(lengths, fingerprint="mine-7").fingerprint == "mine-7/2"
+    assert repr(embedder(lengths, fingerprint="mine-7")) == "Embedder('mine-7/2')"
     assert embedder(lengths).dims == 2
 
 

@@ -749,10 +749,55 @@ def test_what_could_not_be_embedded_is_found_by_words_until_it_can(opened):
     store.commit(ChangeSet(NS, (Write("c", says("train")),), journal=(said("I like tea"),)))
     embedder.failure = None
     assert found(store, "tea") == ["a", "b"]
-    assert found(store, "train")[-1] == "c"
+    assert found(store, "train")[0] == "c"
     assert store.reindex(NS) == 3
     assert found(store, "tea")[:2] == ["b", "a"]
     assert store.reindex() == 0
+
+
+def test_what_waits_for_its_vector_stands_among_the_others_by_its_words(opened):
+    embedder = WordVectors()
+    store = opened(**vectors(embedder))
+    for number in range(12):
+        store.put(NS, f"k{number}", says(f"green tea {number}"))
+    embedder.failure = RuntimeError("no connection")
+    store.put(NS, "allergy", says("Ines is allergic to peanuts"))
+    embedder.failure = None
+    assert found(store, "allergic to peanuts")[0] == "allergy"
+    scores = [item.score for item in store.search(NS, query="tea peanuts", limit=20)]
+    assert scores == sorted(scores, reverse=True)
+    pages = [found(store, "tea peanuts", limit=2, offset=at) for at in range(0, 14, 2)]
+    assert [key for page in pages for key in page] == found(store, "tea peanuts", limit=20)
+
+
+def test_one_text_that_cannot_be_embedded_stops_no_others(opened):
+    def embed(texts):
+        if any("poison" in text for text in texts):
+            raise ValueError("too long")
+        return [[1.0, float(len(text))] for text in texts]
+
+    store = opened(**vectors(embed, dims=2))
+    texts = ["poison"] * 4 + ["fine"] * 5
+    writes = tuple(Write(f"k{n}", says(text)) for n, text in enumerate(texts))
+    store.commit(ChangeSet(NS, writes))
+    with pytest.raises(EmbedderFailed, match=r"5 were embedded, 4 could not be, among them 'k0'"):
+        store.reindex()
+    for number in range(4):
+        store.put(NS, f"k{number}", says("mended"))
+    assert store.reindex() == 0
+
+
+def test_vectors_of_another_length_are_those_of_another_embedder(opened):
+    def embedding(dims):
+        return vectors(lambda texts: [[1.0] * dims for _ in texts], dims, fingerprint="m")
+
+    for dims in (3, 5):
+        with opened(**embedding(dims)) as store:
+            store.put(NS, f"of{dims}", says("the sea"))
+            assert set(found(store, "sea")) >= {f"of{dims}"}
+    store = opened(**embedding(3))
+    assert set(found(store, "sea")) == {"of3", "of5"}
+    assert store.reindex() == 1
 
 
 def test_a_question_that_cannot_be_embedded_is_asked_by_words(opened):

@@ -302,7 +302,8 @@ def test_one_store_serves_several_loops(store):
 
 def test_an_index_with_a_filter_gives_as_many_as_asked(open_postgres, postgres_admin):
     store = open_postgres(index(8, fields=["text"]))
-    postgres_admin.execute(f"DROP INDEX {store.schema}.{index_name('words-8')}")  # made anew below
+    nearness = index_name("words-8/8")
+    postgres_admin.execute(f"DROP INDEX {store.schema}.{nearness}")  # made anew below
     chance = random.Random(5)
     names = [f"w{n}" for n in range(8)]
     puts = [

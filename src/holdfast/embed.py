@@ -223,7 +223,7 @@ def as_embedder(index: Mapping[str, Any]) -> Embedder:
         >>> def lengths(texts):
         ...     return [[len(text)] for text in texts]
         >>> as_embedder({"embed": lengths, "dims": 1, "fingerprint": "lengths-1"}).fingerprint
-        'lengths-1'
+        'lengths-1/1'
     """
     if not isinstance(index, Mapping):
         raise ConfigurationError(
@@ -245,8 +245,8 @@ def as_embedder(index: Mapping[str, Any]) -> Embedder:
             f"index['fingerprint'] must be a text that names the embedder, got {shown(named)}."
         )
     source = _source(index.get("embed"))
-    fingerprint = named if "fingerprint" in index else f"{source.identity}/{dims}"
-    return Embedder(fingerprint, dims, float(timeout), source)
+    name = named if "fingerprint" in index else source.identity
+    return Embedder(f"{name}/{dims}", dims, float(timeout), source)
 
 
 def _source(embed: Any) -> _Source:

@@ -65,7 +65,8 @@ def recall(
 
     Args:
         question: In plain words.
-        namespace: Where to look; it may hold variables, filled in from `config`.
+        namespace: Where to look, in labels as people wrote them: encoded as those of managers
+            are, see `NamespaceTemplate`. It may hold variables, filled in from `config`.
         store: Any LangGraph `BaseStore`; by default that of the running graph.
         k: How many to return at most.
         config: A RunnableConfig, for the variables of the namespace.

@@ -62,6 +62,11 @@ from holdfast.stores.plan.spaces import now_text
 from holdfast.stores.plan.writing import Prepared, Written, expiry, last_of_each, write_all
 
 SWEEP_MINUTES = 5
+GIVEN_UP = 3
+"""After how many texts, none of which it could embed, an embedder is tried with a harmless one."""
+
+HARMLESS = "a"
+
 SWEPT = 500
 """How many expired memories are erased in one transaction."""
 
@@ -281,18 +286,56 @@ def _reindex(op: operations.Reindex, indexing: Indexing) -> Work[int]:
             "This store has no embedder; open it with index={'embed': ..., 'dims': ...} to reindex."
         )
     done, after = 0, 0
+    refused: dict[str, EmbedderFailed] = {}
     total = yield Transaction(partial(reindexing.count, op.namespace, embedder), writes=False)
     while True:
         plan = partial(reindexing.pending, op.namespace, embedder, after, indexing)
         waiting = yield Transaction(plan, writes=False)
         if not waiting:
-            return done
-        texts = dict.fromkeys(text for one in waiting for text in one.texts)
-        vectors = (yield EmbedTexts(tuple(texts))) if texts else {}
-        yield Transaction(partial(reindexing.fill, waiting, vectors, embedder), writes=True)
-        after, done = waiting[-1].id, done + len(waiting)
+            break
+        after = waiting[-1].id
+        ready, vectors = yield from _embedded(waiting, refused)
+        yield Transaction(partial(reindexing.fill, ready, vectors, embedder), writes=True)
+        done += len(ready)
         if op.progress is not None:
             op.progress(done, max(total, done))
+    if refused:
+        key, error = next(iter(refused.items()))
+        raise EmbedderFailed(
+            f"{done} were embedded, {len(refused)} could not be, among them {key!r}: {error} They "
+            "are found by their words; shorten or delete them, or mend the embedder, and try again."
+        ) from error
+    return done
+
+
+def _embedded(
+    waiting: Sequence[reindexing.Waiting], refused: dict[str, EmbedderFailed]
+) -> Work[tuple[Sequence[reindexing.Waiting], dict[str, Vector]]]:
+    """Embed what waits; where that fails, one by one, so that one text stops no others.
+
+    Args:
+        waiting: What waits.
+        refused: Takes what the embedder cannot do, by key.
+
+    Raises:
+        EmbedderFailed: The embedder is out of order: it cannot do a harmless text either.
+    """
+    texts = dict.fromkeys(text for one in waiting for text in one.texts)
+    try:
+        return waiting, (yield EmbedTexts(tuple(texts))) if texts else {}
+    except EmbedderFailed as error:
+        log.warning("Embedding one by one, since the embedder failed: %s", error)
+    vectors: dict[str, Vector] = {}
+    ready: list[reindexing.Waiting] = []
+    for number, one in enumerate(waiting):
+        try:
+            vectors |= yield EmbedTexts(one.texts)
+            ready.append(one)
+        except EmbedderFailed as error:
+            refused[one.key] = error
+            if not ready and number == GIVEN_UP - 1:
+                yield EmbedTexts((HARMLESS,))
+    return ready, vectors
 
 
 def _doctor(op: operations.Doctor, indexing: Indexing) -> Work[list[Finding]]:

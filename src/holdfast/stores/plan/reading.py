@@ -120,15 +120,12 @@ def _newest(spaces: Sequence[int], page: _Page) -> Plan[None]:
         offset, limit = offset + limit, limit * 4
 
 
-def _by_words(
-    spaces: Sequence[int], query: str, page: _Page, seen: frozenset[int] = frozenset()
-) -> Plan[None]:
+def _by_words(spaces: Sequence[int], query: str, page: _Page) -> Plan[None]:
     asked = WordSearch(spaces, "memory", query)
-    done, count = 0, page.needed + len(seen)
+    done, count = 0, page.needed
     while not page.full:
         ranked = yield from asked.top(count)
-        fresh = [(id, score) for id, score in ranked[done:] if id not in seen]
-        yield from _taken(fresh, page)
+        yield from _taken(ranked[done:], page)
         if len(ranked) < count:
             break
         done, count = count, count * 4
@@ -137,21 +134,50 @@ def _by_words(
 def _by_meaning(
     spaces: Sequence[int], query: str, vector: Sequence[float], embedder: str, page: _Page
 ) -> Plan[None]:
-    """Fill a page with the nearest; what has no vector yet follows by its words."""
+    """Fill a page with the nearest; what has no vector yet stands among them by its words."""
+    waiting = yield from _Waiting.among(spaces, query, embedder)
     count = page.needed
     seen: frozenset[int] = frozenset()
-    while True:
-        ranked = yield Nearest(spaces, "memory", embedder, vector, count)
+    while not page.full:
+        near = yield Nearest(spaces, "memory", embedder, vector, count)
+        ranked = [(id, min(1.0, max(0.0, score))) for id, score in near]
+        pending = (yield from waiting.top(count)) if waiting else []
+        ranked = sorted([*ranked, *pending], key=lambda one: -one[1])
+        whole = max(len(near), len(pending)) < count
+        ranked = ranked if whole else ranked[:count]
         # An index that finds more may put some of them in front of those that it gave before.
-        fresh = [(id, min(1.0, max(0.0, score))) for id, score in ranked if id not in seen]
+        yield from _taken([one for one in ranked if one[0] not in seen], page)
         seen |= {id for id, _ in ranked}
-        yield from _taken(fresh, page)
-        if page.full:
+        if whole:
             return
-        if len(ranked) < count:
-            break
         count *= 4
-    yield from _by_words(spaces, query, page, seen)
+
+
+class _Waiting:
+    """What has no vector of the embedder yet, found by its words."""
+
+    def __init__(self, asked: WordSearch, embedder: str) -> None:
+        self._asked = asked
+        self._embedder = embedder
+
+    @classmethod
+    def among(cls, spaces: Sequence[int], query: str, embedder: str) -> Plan[_Waiting | None]:
+        """Return how to find it; None where there is none."""
+        (row,) = yield Sql("has_pending", {"spaces": spaces, "embedder": embedder})
+        return cls(WordSearch(spaces, "memory", query), embedder) if row["pending"] else None
+
+    def top(self, count: int) -> Plan[list[tuple[int, float]]]:
+        """Return the best, best first."""
+        number = count
+        while True:
+            ranked = yield from self._asked.top(number)
+            found: set[int] = set()
+            for part in chunks([id for id, _ in ranked]):
+                where = {"ids": part, "embedder": self._embedder}
+                found |= {row["id"] for row in (yield Sql("pending_among", where))}
+            if len(found) >= count or len(ranked) < number:
+                return [(id, score) for id, score in ranked if id in found][:count]
+            number *= 4
 
 
 def _taken(ranked: Sequence[tuple[int, float]], page: _Page) -> Plan[None]:

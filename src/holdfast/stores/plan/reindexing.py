@@ -20,6 +20,7 @@ class Waiting(NamedTuple):
 
     Args:
         id: Its number.
+        key: Its key.
         space: Its space.
         sort: `memory` or `message`.
         generation: The revision that last changed it.
@@ -27,6 +28,7 @@ class Waiting(NamedTuple):
     """
 
     id: int
+    key: str
     space: int
     sort: str
     generation: int
@@ -58,7 +60,8 @@ def _waiting(row: Row, spoken: Mapping[int, str], indexing: Indexing) -> Waiting
         texts = [spoken[row["id"]]]
     else:
         texts = indexing.texts(read_value(row["value"]) or {}, read_fields(row["fields"]))
-    return Waiting(row["id"], row["space"], row["sort"], row["generation"], tuple(texts))
+    place = (row["id"], row["key"], row["space"], row["sort"], row["generation"])
+    return Waiting(*place, tuple(texts))
 
 
 def fill(waiting: Sequence[Waiting], vectors: Mapping[str, Vector], embedder: str) -> Plan[None]:

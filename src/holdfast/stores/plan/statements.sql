@@ -123,8 +123,9 @@ SELECT count(*) AS documents, coalesce(sum(length), 0) AS length FROM documents
 WHERE space IN INTS(:spaces) AND sort = :sort AND length > 0
 
 -- name: pending
-SELECT d.id, d.space, d.sort, d.generation, v.fields, v.value
+SELECT d.id, coalesce(i.key, m.key) AS key, d.space, d.sort, d.generation, v.fields, v.value
 FROM documents d LEFT JOIN items i ON i.id = d.id LEFT JOIN versions v ON v.id = i.version
+LEFT JOIN messages m ON m.id = d.id
 WHERE d.space IN INTS(:spaces) AND d.length > 0 AND d.id > :after
   AND (d.embedder IS NULL OR d.embedder <> :embedder)
 ORDER BY d.id LIMIT :limit
@@ -133,6 +134,22 @@ ORDER BY d.id LIMIT :limit
 SELECT count(*) AS pending FROM documents d
 WHERE d.space IN INTS(:spaces) AND d.length > 0
   AND (d.embedder IS NULL OR d.embedder <> :embedder)
+
+-- name: has_pending
+SELECT EXISTS (
+    SELECT 1 FROM documents
+    WHERE space IN INTS(:spaces) AND sort = 'memory' AND length > 0 AND embedder IS NULL
+) OR EXISTS (
+    SELECT 1 FROM documents
+    WHERE space IN INTS(:spaces) AND sort = 'memory' AND length > 0 AND embedder < :embedder
+) OR EXISTS (
+    SELECT 1 FROM documents
+    WHERE space IN INTS(:spaces) AND sort = 'memory' AND length > 0 AND embedder > :embedder
+) AS pending
+
+-- name: pending_among
+SELECT id FROM documents
+WHERE id IN INTS(:ids) AND (embedder IS NULL OR embedder <> :embedder)
 
 -- name: generation_of
 SELECT generation FROM documents WHERE id = :id

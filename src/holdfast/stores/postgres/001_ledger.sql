@@ -22,6 +22,9 @@ CREATE TABLE documents (
 );
 
 CREATE INDEX documents_counts ON documents (space, sort, length);
+-- Whether something has no vector of an embedder yet is asked by each search.
+CREATE INDEX documents_embedders ON documents (space, embedder)
+WHERE sort = 'memory' AND length > 0;
 
 CREATE TABLE versions (
     id bigint PRIMARY KEY,

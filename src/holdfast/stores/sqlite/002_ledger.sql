@@ -29,6 +29,9 @@ CREATE TABLE documents (
 );
 
 CREATE INDEX documents_changes ON documents (space, sort, generation, length);
+-- Whether something has no vector of an embedder yet is asked by each search.
+CREATE INDEX documents_embedders ON documents (space, embedder)
+WHERE sort = 'memory' AND length > 0;
 
 CREATE TABLE versions (
     id INTEGER PRIMARY KEY,
