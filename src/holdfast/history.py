@@ -198,14 +198,16 @@ class Found:
     """What answers a question: a memory, or a message of the journal.
 
     Args:
-        score: The sum of its signals, each times its weight.
+        score: The sum of its signals, each times its weight, as a share of all weights: 0 to 1.
         signals: Each by its name, before its weight; see `Ranking`.
+        weights: What they were weighed by.
         item: The memory.
         entry: The message.
     """
 
     score: float
     signals: dict[str, float]
+    weights: dict[str, float]
     item: Item | None = None
     entry: Entry | None = None
 

@@ -88,9 +88,12 @@ class Corpus:
 
         Args:
             gone: Numbers of texts that are no more, or are given anew.
-            new: In the order in which they were said, thread by thread.
+            new: In the order in which they were said, thread by thread; those that are there
+                already just so stay where they are.
         """
-        for id in gone:
+        same = {one.id for one in new if self._at(one.id) == one}
+        new = [one for one in new if one.id not in same]
+        for id in set(gone) - same:
             row = self._row.pop(id, None)
             if row is not None:
                 self.documents[row] = None
@@ -100,6 +103,10 @@ class Corpus:
         for document in new:
             self._add(document)
         self._arrays = {}
+
+    def _at(self, id: int) -> Document | None:
+        row = self._row.get(id)
+        return None if row is None else self.documents[row]
 
     def _add(self, document: Document) -> None:
         row = self.rows
@@ -118,10 +125,15 @@ class Corpus:
 
     def _link(self, row: int, document: Document) -> None:
         """Join a text to what was said before it on the same occasion."""
+        if document.thread is None:
+            self._before.append(-1)
+            self._after.append(-1)
+            self._session.append(-1)
+            return
         time = _moment(document.time)
-        before, then = self._last.get(document.thread or -1, (-1, None))
+        before, then = self._last.get(document.thread, (-1, None))
         pause = before >= 0 and time is not None and then is not None and time - then > PAUSE
-        if document.thread is None or before < 0 or pause:
+        if before < 0 or pause:
             before = -1
             self._sessions += 1
             session = self._sessions - 1
@@ -131,8 +143,7 @@ class Corpus:
         self._before.append(before)
         self._after.append(-1)
         self._session.append(session)
-        if document.thread is not None:
-            self._last[document.thread] = row, time or then
+        self._last[document.thread] = row, time or then
 
     # Arrays, made when they are first asked for after a change
 
@@ -152,14 +163,16 @@ class Corpus:
             return np.array([document.id if document else -1 for document in self.documents])
         if name == "alive":
             return self.array("ids") >= 0
+        if name == "lengths":
+            return np.array(self._lengths) * self.array("alive")
         if name == "windows":
             rows = np.arange(self.rows)
-            return self.around(rows, self.array("lengths") * self.array("alive"))
+            return self.around(rows, self.array("lengths"))
         if name == "session_lengths":
-            lengths = self.array("lengths") * self.array("alive")
-            return np.bincount(self.array("session"), lengths, self._sessions)
+            spoken = self.array("alive") & (self.array("session") >= 0)
+            lengths = self.array("lengths")[spoken]
+            return np.bincount(self.array("session")[spoken], lengths, self._sessions)
         kept: dict[str, array[Any]] = {
-            "lengths": self._lengths,
             "before": self._before,
             "after": self._after,
             "session": self._session,

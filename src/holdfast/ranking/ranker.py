@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from holdfast.analysis import K1, Counts, question_tokens
+from holdfast.analysis import K1, Counts, asking_tokens, question_tokens
 from holdfast.ranking.corpus import Corpus
 from holdfast.ranking.weights import Ranking
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MOST_TERMS = 32
 """How many tokens of a question count, the rarest of them, so that long ones stay fast."""
+
+ASKING = 0.5
+"""What a word counts by which people ask ("list", "summarize"), rather than what they ask about."""
 
 SUBSTANTIAL = 64
 """From how many tokens on a text has all the substance it can have."""
@@ -43,13 +46,15 @@ class Placed(NamedTuple):
 
     Args:
         id: Its number in the store.
-        score: The sum of its signals, each times its weight.
+        score: The sum of its signals, each times its weight, as a share of all weights.
         signals: Each before its weight.
+        weights: What they were weighed by.
     """
 
     id: int
     score: float
     signals: dict[str, float]
+    weights: Ranking
 
 
 def rank(corpora: Sequence[tuple[Corpus, Ranking]], asked: Asked, count: int) -> list[Placed]:
@@ -89,7 +94,7 @@ def _best(
 ) -> list[Placed]:
     import numpy as np
 
-    signals = _by_words(corpus, weights, tokens, counts)
+    signals = _by_words(corpus, weights, {t: _telling(t, counts) for t in tokens})
     signals["meaning"] = _cosines(corpus, asked)
     found = sum((np.maximum(signal, 0) for signal in signals.values()), np.zeros(corpus.rows)) > 0
     signals["who"] = _named(corpus, tokens)
@@ -103,7 +108,12 @@ def _best(
     total[~(found & corpus.array("alive"))] = -np.inf
     ids = corpus.array("ids")
     return [
-        Placed(int(ids[row]), float(total[row]), {n: float(s[row]) for n, s in signals.items()})
+        Placed(
+            int(ids[row]),
+            max(0.0, float(total[row]) / weights.total),
+            {name: float(signal[row]) for name, signal in signals.items()},
+            weights,
+        )
         for row in _top(total, ids, count)
     ]
 
@@ -121,9 +131,12 @@ def _top(total: Floats, ids: Any, count: int) -> list[int]:
     return [int(row) for row in rows[order][:count]]
 
 
-def _by_words(
-    corpus: Corpus, weights: Ranking, tokens: Sequence[str], counts: Counts
-) -> dict[str, Floats]:
+def _telling(token: str, counts: Counts) -> float:
+    """Return what a token weighs: the rarer the more, and half where it belongs to the asking."""
+    return counts.rarity(token) * (ASKING if token in asking_tokens() else 1.0)
+
+
+def _by_words(corpus: Corpus, weights: Ranking, tokens: Mapping[str, float]) -> dict[str, Floats]:
     """Return the three signals of words, each a share of the best that could be reached.
 
     Source: BM25 as in `holdfast.analysis.Bm25`; over a text, a text with its surroundings, and an
@@ -133,27 +146,32 @@ def _by_words(
     import numpy as np
 
     number = max(len(corpus), 1)
-    session = corpus.array("session")
+    session, said = corpus.array("session"), corpus.array("session") >= 0
     alone = _Share(corpus.array("lengths"), weights.length, number)
     around = _Share(corpus.array("windows"), weights.length, number)
-    occasions = len(corpus.array("session_lengths"))
-    together = _Share(corpus.array("session_lengths"), 0.75, occasions)
-    for token in tokens:
+    lengths = corpus.array("session_lengths")
+    there = lengths > 0
+    together = _Share(lengths, 0.75, max(int(there.sum()), 1))
+    for token, weight in tokens.items():
         rows, often = corpus.postings(token)
-        weight = counts.rarity(token)
         dense = np.zeros(corpus.rows)
         dense[rows] = often
         alone.add(weight, dense)
         if weights.surroundings:
             around.add(weight, corpus.around(rows, often))
         if weights.session:
-            together.add(weight, np.bincount(session[rows], often, occasions).astype(float))
-    best = sum(counts.rarity(token) * (K1 + 1) for token in tokens) or 1.0
-    spread = together.total - together.total.min() if occasions > 1 else together.total * 0
+            spoken = said[rows]
+            times = np.bincount(session[rows][spoken], often[spoken], len(lengths))
+            together.add(weight, times.astype(float))
+    best = sum(tokens.values()) * (K1 + 1) or 1.0
+    occasions = np.zeros(corpus.rows)
+    if there.any():
+        above = together.total - together.total[there].min()
+        occasions[said] = above[session[said]] / best
     return {
         "words": alone.total / best,
         "surroundings": around.total / best,
-        "session": spread[session] / best,
+        "session": occasions,
     }
 
 

@@ -15,9 +15,9 @@ SIGNALS = ("words", "surroundings", "session", "who", "statement", "substance", 
 class Ranking:
     """How much each signal counts in recall; 0 switches a signal off.
 
-    A score is the sum of all signals, each times its weight. `words`, `surroundings` and `session`
-    are shares of the best that the question's words could reach, so one unit of weight means the
-    same for all of them and in every namespace.
+    A score is the sum of all signals, each times its weight, as a share of all weights. `words`,
+    `surroundings` and `session` are shares of the best that the question's words could reach, so
+    one unit of weight means the same for all of them and in every namespace.
 
     Args:
         words: The question's words in the text, by BM25: 0 to 1.
@@ -54,8 +54,15 @@ class Ranking:
             weight = getattr(self, field.name)
             if isinstance(weight, bool) or not isinstance(weight, int | float) or isnan(weight):
                 raise ConfigurationError(f"Ranking({field.name}=) is a number, got {weight!r}.")
-        if not 0 <= self.length <= 1:
+            if weight < 0:
+                raise ConfigurationError(f"Ranking({field.name}=) is 0 or more, got {weight!r}.")
+        if self.length > 1:
             raise ConfigurationError(f"Ranking(length=) is from 0 to 1, got {self.length!r}.")
+
+    @property
+    def total(self) -> float:
+        """The sum of all weights; 1 where all signals are off."""
+        return sum(getattr(self, name) for name in SIGNALS) or 1.0
 
 
 PEOPLE = Ranking()

@@ -18,7 +18,6 @@ from holdfast.flow import adrive, drive
 from holdfast.ledger import LedgerStore
 from holdfast.operations import LedgerOp, Namespace
 from holdfast.stores import works
-from holdfast.stores.plan.corpora import Corpora
 from holdfast.stores.plan.effects import (
     EmbedQuery,
     EmbedTexts,
@@ -54,7 +53,6 @@ class SqlStore(LedgerStore):
         self._threads = _threads()
         self._process = os.getpid()
         self._sweeper = Sweeper(self.sweep_ttl)
-        self._corpora = Corpora()
 
     # What a backend adds
 

@@ -234,9 +234,8 @@ def _rank(op: operations.Rank, indexing: Indexing) -> Work[list[Found]]:
     vector = None
     if indexing.embedder is not None:
         names = yield Transaction(partial(recalling.speakers, op), writes=False)
-        (vector,) = (
-            yield from _questions([recalling.masked(op.question, names)], indexing)
-        ).values() or (None,)
+        asked = recalling.masked(op.question, names)
+        vector = (yield from _questions([asked], indexing)).get(asked)
     plan = partial(recalling.recall, op, vector, indexing.fingerprint)
     return cast("list[Found]", (yield Transaction(plan, writes=False)))
 

@@ -40,8 +40,9 @@ class Texts:
                 document = _document(row)
                 fresh[document.group].append(document)
         for group, corpus in self.groups.items():
-            corpus.change(changed if self.generation >= 0 else (), fresh[group])
-        self.generation = generation
+            if changed:
+                corpus.change(changed, fresh[group])
+        self.generation = max(self.generation, generation)
 
 
 def _document(row: Mapping[str, Any]) -> Document:
@@ -75,10 +76,9 @@ class Corpora:
         for row in rows:
             texts = self._texts(row["id"])
             with texts.lock:
-                if row["generation"] > texts.generation:
-                    where = {"space": row["id"], "generation": texts.generation}
-                    changed = yield Sql("changed_texts", where)
-                    texts.refresh(row["generation"], changed)
+                where = {"space": row["id"], "generation": texts.generation}
+                changed = yield Sql("changed_texts", where)
+                texts.refresh(row["generation"], changed)
             found.append(texts)
         self._bound()
         return found

@@ -13,6 +13,7 @@ from holdfast.history import Found
 from holdfast.operations import Rank
 from holdfast.ranking import Asked, Placed, Ranking, rank
 from holdfast.ranking.corpus import GROUPS
+from holdfast.ranking.weights import SIGNALS
 from holdfast.stores.plan.corpora import Texts
 from holdfast.stores.plan.effects import Nearest, Plan, Refreshed, Sql
 from holdfast.stores.plan.journal import entry_of
@@ -145,6 +146,6 @@ def _found(placed: Sequence[Placed]) -> Plan[list[Found]]:
 
 
 def _one(what: Any, placed: Placed) -> Found:
-    if isinstance(what, Item):
-        return Found(placed.score, placed.signals, item=what)
-    return Found(placed.score, placed.signals, entry=what)
+    weights = {name: getattr(placed.weights, name) for name in SIGNALS}
+    found = (placed.score, placed.signals, weights)
+    return Found(*found, item=what) if isinstance(what, Item) else Found(*found, entry=what)

@@ -16,6 +16,7 @@ from langgraph.store.base import TTLConfig
 from holdfast.errors import HoldfastError, InputError, StoreBusy, StoreError, StoreUnreadable, cut
 from holdfast.flow import drive
 from holdfast.stores.base import SqlStore
+from holdfast.stores.plan.corpora import Corpora
 from holdfast.stores.plan.effects import (
     Draw,
     Effect,
@@ -87,6 +88,7 @@ class SqliteStore(SqlStore):
         self.path = str(path)
         self.busy_timeout = seconds
         self._matrices = Matrices(int(cache * MEGABYTE))
+        self._corpora = Corpora()
         self._pool = Pool(self.path, seconds)
         try:
             self._finish_erasure()
