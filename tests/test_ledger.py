@@ -675,7 +675,7 @@ def test_the_past_of_what_has_expired_is_gone_as_well(store):
     assert store.history(NS, "tea") == []
     assert store.keys(NS) == []
     assert store.derived_from(NS, Source("run", "r")) == []
-    with pytest.raises(InputError, match="there are: none"):
+    with pytest.raises(InputError, match=r"There is no memory 'tea'.*expired"):
         store.diff(NS, "tea", 0, revision)
     assert store.revert(NS, source=Source("run", "r")).changes == ()
     told = []
@@ -920,6 +920,9 @@ BAD_CHANGES = {
     "half a pair in a key": ChangeSet(NS, (Write("\ud83d", {}),)),
     "a value that is no dict": ChangeSet(NS, (Write("k", ["tea"]),)),
     "a value that is no JSON": ChangeSet(NS, (Write("k", {"when": datetime.now()}),)),
+    "keys that are one in JSON": ChangeSet(NS, (Write("k", {1: "one", "1": "uno"}),)),
+    "inner keys that are one in JSON": ChangeSet(NS, (Write("k", {"a": [{None: 1, "null": 2}]}),)),
+    "a job's keys that are one in JSON": ChangeSet(NS, jobs=(Job("j", {True: 1, "true": 2}),)),
     "nan": ChangeSet(NS, (Write("k", {"n": float("nan")}),)),
     "importance": ChangeSet(NS, (Write("k", {}, importance=6),)),
     "importance as true": ChangeSet(NS, (Write("k", {}, importance=True),)),
@@ -963,16 +966,45 @@ BAD_CHANGES = {
     "a thread's name with NUL": ChangeSet(NS, journal=(Said((HELLO,), "mon\x00day"),)),
     "a cursor's thread with half a pair": ChangeSet(NS, cursors=(Cursor("\ud83d", 1),)),
     "a cursor without a thread": ChangeSet(NS, cursors=(Cursor("", 1),)),
+    "a thread without a name": ChangeSet(NS, journal=(Said((HELLO,), ""),)),
+    "a job without a name": ChangeSet(NS, jobs=(Job(""),)),
+    **{
+        f"no name of {what}": ChangeSet(NS, (Write("k", {}, provenance=named),))
+        for what, named in {
+            "a thread": Provenance(thread=""),
+            "a run": Provenance(run=""),
+            "a message": Provenance(messages=("",)),
+            "a document": Provenance(documents=("",)),
+            "a memory": Provenance(memories=("",)),
+        }.items()
+    },
     "a cursor's thread": ChangeSet(NS, cursors=(Cursor(7, 1),)),
     "a cursor's number": ChangeSet(NS, cursors=(Cursor("t", "1"),)),
     "a cursor's reader": ChangeSet(NS, cursors=(Cursor("t", 1, None),)),
     "no message": ChangeSet(NS, journal=(Said(("hello",), "t"),)),
     "no stretch": ChangeSet(NS, journal=(HELLO,)),
     "a thread": ChangeSet(NS, journal=(Said((HELLO,), 7),)),
+    **{
+        f"a message's {what}": ChangeSet(NS, journal=(Said((message,), "t"),))
+        for what, message in {
+            "text": Message("user", 5),
+            "role": Message(None, "hello"),
+            "speaker": Message("user", "hello", speaker=5),
+            "time": Message("user", "hello", time=5),
+            "id": Message("user", "hello", id=5),
+            "calls": Message("assistant", "", calls=(1,)),
+            "call": Message("assistant", "", calls="ab"),
+            "call of one": Message("assistant", "", calls=(("search",),)),
+            "call's name": Message("assistant", "", calls=((1, "{}"),)),
+            "call's arguments": Message("assistant", "", calls=(("search", {}),)),
+        }.items()
+    },
     "a recalled text": ChangeSet(NS, recalled="tea"),
     "a recalled key": ChangeSet(NS, recalled=("\ud83d",)),
     "a job's name": ChangeSet(NS, jobs=(Job(None),)),
     "a job's payload": ChangeSet(NS, jobs=(Job("j", {"when": object()}),)),
+    "a job of another namespace": ChangeSet(NS, jobs=(Job("j", namespace=("facts",)),)),
+    "a job of a namespace that is none": ChangeSet(NS, jobs=(Job("j", namespace="m"),)),
     "a finished text": ChangeSet(NS, finished="job"),
 }
 
@@ -1003,6 +1035,9 @@ BAD_CALLS = {
     "a key": lambda store: store.history(NS, 7),
     "half a pair": lambda store: store.history(NS, "\ud83d"),
     "no keys": lambda store: store.records(NS, [7]),
+    "keys as one text": lambda store: store.records(NS, "tea"),
+    "keys as None": lambda store: store.records(NS, None),
+    "keys as a number": lambda store: store.records(NS, 7),
     "a pinned key": lambda store: store.pin(NS, "\ud83d"),
     "a time": lambda store: store.as_of(None, NS),
     "a revision": lambda store: store.diff(NS, "tea", 0, "1"),
@@ -1046,6 +1081,53 @@ def test_a_call_that_cannot_be_read_does_nothing(store):
         taken.append(case)
     assert taken == []
     assert (held(store), texts(store.journal(NS))) == ({"n": 1}, ["hello"])
+
+
+def test_keys_that_are_no_texts_become_texts_unless_two_would_become_one(store):
+    store.put(NS, "k", {1: {2.0: None, True: 0}, "2": 2})
+    assert held(store, "k") == {"1": {"2.0": None, "true": 0}, "2": 2}
+    with pytest.raises(InputError, match="'1'"):
+        store.put(NS, "k", {"a": ({1: "one", "1": "uno"},)})
+    assert held(store, "k") == {"1": {"2.0": None, "true": 0}, "2": 2}
+
+
+def test_a_job_that_was_read_may_be_committed_again(store):
+    store.commit(ChangeSet(NS, jobs=(Job("j", {"n": 1}),)))
+    (job,) = store.jobs(NS)
+    store.commit(ChangeSet(NS, jobs=(replace(job, payload={"n": 2}),)))
+    assert [(job.payload, job.namespace) for job in store.jobs()] == [({"n": 2}, NS)]
+
+
+@pytest.mark.parametrize("key", ["a\0b", "\ud83d"])
+def test_a_key_that_cannot_be_is_told_why(store, key):
+    for ask in (lambda: store.put(NS, key, {}), lambda: write(store, key, {})):
+        with pytest.raises(InputError, match="NUL or half of a character"):
+            ask()
+
+
+def test_a_memory_that_never_was_has_no_revisions_to_choose_from(store):
+    write(store, "tea", {})
+    for ask in (lambda: store.diff(NS, "coffee", 0, 1), lambda: store.diff(("x",), "tea", 0, 1)):
+        with pytest.raises(InputError, match="no memory"):
+            ask()
+    with pytest.raises(InputError, match=r"no revision 99; there are: \d"):
+        store.diff(NS, "tea", 0, 99)
+
+
+def test_a_setting_that_there_is_not_is_told_with_those_there_are():
+    with pytest.raises(ConfigurationError, match=r"'bussy_timeout'.*busy_timeout, vector_cache_mb"):
+        open_store(":memory:", bussy_timeout=3)
+    with pytest.raises(ConfigurationError, match=r"'busy_timeout'.*connect_timeout, pool_size"):
+        open_store("postgresql://localhost/x", busy_timeout=3)
+
+
+def test_a_message_may_bring_its_time_as_a_datetime(store):
+    when = datetime(2026, 1, 1, 9, tzinfo=UTC)
+    talk = Said((Message("user", "hello", time=when), Message("user", "bye", time="noon")), "t")
+    (first, second) = store.commit(ChangeSet(NS, journal=(talk,))).journal
+    times = [entry.message.time for entry in store.journal(NS, "t")]
+    assert times == ["2026-01-01T09:00:00+00:00", "noon"]
+    assert [first.after["time"], second.after["time"]] == times
 
 
 def test_a_root_that_langgraph_keeps_to_itself_is_refused(store):

@@ -618,6 +618,23 @@ def test_connections_that_broke_while_nobody_used_them_do_not_show(database):
         assert len(store.search(NS)) == 6
 
 
+def test_a_database_that_is_gone_is_lost(database, postgres_admin):
+    name = conninfo_to_dict(database)["dbname"]
+    with PostgresStore(database, connect_timeout=0.3) as store:
+        store.put(NS, "k", {})
+        postgres_admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        postgres_admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+            [name],
+        )
+        for ask in (lambda: store.put(NS, "k", {}), lambda: store.get(NS, "k")):
+            with pytest.raises(StoreLost, match=r"Cannot connect .*nothing was written"):
+                ask()
+        with pytest.raises(StoreError) as caught:
+            PostgresStore(database, connect_timeout=0.3)
+        assert not isinstance(caught.value, StoreLost)
+
+
 def test_a_pool_that_is_used_up_is_busy(open_postgres):
     store = open_postgres(pool_size=1, connect_timeout=0.3)
     store.put(NS, "k", {})

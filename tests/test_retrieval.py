@@ -81,7 +81,7 @@ def test_an_empty_question_is_refused(store, question):
 
 
 def test_bad_settings_are_refused(store):
-    for k in (0, "3"):
+    for k in (0, "3", True, 2.0, 10**30):
         with pytest.raises(InputError, match="k must be a number from 1 on"):
             recall("x", NS, store=store, k=k)
     with pytest.raises(ConfigurationError, match="There is no store"):

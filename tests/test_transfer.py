@@ -52,6 +52,16 @@ def records(text):
     return [json.loads(line) for line in text.splitlines()[1:-1]]
 
 
+@pytest.mark.parametrize("source", [None, 7, io.BytesIO])
+def test_what_is_no_file_is_neither_exported_to_nor_imported(source):
+    file = source() if callable(source) else source
+    with open_store(":memory:") as store:
+        with pytest.raises(InputError, match="path"):
+            export_store(store, file)
+        with pytest.raises(InputError, match=r"path|export"):
+            import_store(store, file)
+
+
 # --- stores of all kinds ---------------------------------------------------------------------
 
 words = st.sampled_from(

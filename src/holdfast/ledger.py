@@ -7,13 +7,13 @@ two methods, `perform` and `aperform`, and a fence around it checks operations i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided
 
-from holdfast.errors import InputError
+from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Entry, Erasure, Finding, Job, Record, Source, Version
 from holdfast.memory import Receipt
 from holdfast.operations import (
@@ -111,11 +111,11 @@ class Ledger(ABC):
 
     def records(self, namespace: Namespace, keys: Sequence[str]) -> list[Record | None]:
         """Return memories with what is kept beside their values; None where there is none."""
-        return self.perform(Records(namespace, tuple(keys)))
+        return self.perform(Records(namespace, _listed(keys)))
 
     async def arecords(self, namespace: Namespace, keys: Sequence[str]) -> list[Record | None]:
         """Return memories, awaiting; see `records`."""
-        return await self.aperform(Records(namespace, tuple(keys)))
+        return await self.aperform(Records(namespace, _listed(keys)))
 
     def history(self, namespace: Namespace, key: str) -> list[Version]:
         """Return every version of a memory, oldest first; a delete is a version too.
@@ -472,6 +472,13 @@ class Ledger(ABC):
 
 class LedgerStore(BaseStore, Ledger):
     """A LangGraph `BaseStore` that is a ledger too: what `open_store` and `scoped` return."""
+
+
+def _listed(keys: Sequence[str]) -> tuple[str, ...]:
+    """Return keys as a tuple; the letters of a text are not meant to be keys."""
+    if isinstance(keys, str) or not isinstance(keys, Iterable):
+        raise InputError(f"keys must be a list of texts, such as ['tea'], got {shown(keys)}.")
+    return tuple(keys)
 
 
 def _forget(

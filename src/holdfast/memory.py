@@ -11,6 +11,7 @@ import unicodedata
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Literal, NamedTuple, Required
 
 from pydantic import BaseModel, Field
@@ -97,7 +98,7 @@ class Message:
         role: `user`, `assistant`, `system` or `tool`.
         text: Its words; blocks that are not text are named, not dumped.
         speaker: Who spoke, where the message says so.
-        time: ISO 8601, where the message carries one.
+        time: ISO 8601, where the message carries one; a datetime becomes that text.
         id: The message's own id, where it has one.
         calls: Tools that the message calls, as (name, arguments in JSON).
     """
@@ -108,6 +109,10 @@ class Message:
     time: str | None = None
     id: str | None = None
     calls: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.time, datetime):
+            object.__setattr__(self, "time", self.time.isoformat())
 
 
 class Failure(NamedTuple):

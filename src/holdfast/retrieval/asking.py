@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.store.base import BaseStore, Item
 
 from holdfast.analysis import value_text
-from holdfast.errors import InputError
+from holdfast.errors import InputError, shown
 from holdfast.flow import Flow, Perform, arun, run
 from holdfast.history import Found
 from holdfast.ledger import Ledger
@@ -23,6 +23,7 @@ from holdfast.operations import Rank
 from holdfast.ranking.weights import ASSISTANT, PEOPLE, Ranking
 from holdfast.retrieval.finding import find
 from holdfast.stores.plain import fenced
+from holdfast.stores.plan.checking import MOST
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -135,8 +136,8 @@ def _flow(
 ) -> Flow[list[Recalled]]:
     if not isinstance(question, str) or not question.strip():
         raise InputError(f"The question must be a text that is not empty, got {question!r}.")
-    if not isinstance(k, int) or k < 1:
-        raise InputError(f"k must be a number from 1 on, got {k!r}.")
+    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST:
+        raise InputError(f"k must be a number from 1 on and below 2**63, got {shown(k)}.")
     labels = NamespaceTemplate(namespace)(config)
     scope = fenced(current_store(store, current_config(config)), labels)
     if isinstance(scope, Ledger):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,23 @@ def open_store(
     if is_postgres(url):
         from holdfast.stores.postgres.store import PostgresStore
 
+        _check_settings(settings, PostgresStore)
         return PostgresStore(str(url), index=index, ttl=ttl, **settings)
     from holdfast.stores.sqlite.store import SqliteStore
 
-    return SqliteStore(file_of(url), index=index, ttl=ttl, **settings)
+    file = file_of(url)
+    _check_settings(settings, SqliteStore)
+    return SqliteStore(file, index=index, ttl=ttl, **settings)
+
+
+def _check_settings(given: Mapping[str, Any], kind: type[SqlStore]) -> None:
+    known = set(inspect.signature(kind).parameters) - {"path", "url", "index", "ttl"}
+    for name in given:
+        if name not in known:
+            raise ConfigurationError(
+                f"{kind.__name__} has no setting {name!r}; besides index and ttl there are "
+                f"{', '.join(sorted(known))}."
+            )
 
 
 def is_postgres(url: str | Path) -> bool:

@@ -97,7 +97,7 @@ def export_store(
         def write(record: dict[str, Any]) -> None:
             try:
                 file.write(f"{dumped(record)}\n")
-            except ValueError as error:
+            except (ValueError, TypeError) as error:  # TypeError: it takes bytes
                 raise InputError(
                     f"The export cannot be written: {error}. Give a path, or a text file that is "
                     "open for writing with encoding='utf-8'."
@@ -175,6 +175,10 @@ def ledger_of(store: BaseStore) -> Ledger:
 def _written(target: str | Path | TextIO) -> Iterator[TextIO]:
     """Open a file to be written; a path is there only when all is written."""
     if not isinstance(target, str | Path):
+        if not callable(getattr(target, "write", None)):
+            raise InputError(
+                f"An export is written to a path or an open text file, got {shown(target)}."
+            )
         yield target
         return
     whole = Path(target).expanduser()
@@ -198,6 +202,10 @@ class _Lines:
             self._path = Path(source).expanduser()
             self.name = str(self._path)
             return
+        if not isinstance(source, Iterable):
+            raise InputError(
+                f"An export is read from a path or an open text file, got {shown(source)}."
+            )
         self.name = str(getattr(source, "name", "the file"))
         with reading(self.name, _GIVE):
             self._kept = list(source)

@@ -18,6 +18,7 @@ MOST = (1 << 63) - 1
 
 _TEXTS = ("key", "reader", "beginning")
 _NUMBERS = ("revision", "after", "limit", "offset", "before", "a", "b")
+_LEAVE_OUT = "Leave it out where there is none."
 _PARTS = {
     "writes": Write,
     "journal": Said,
@@ -79,6 +80,13 @@ def check_changes(changes: ChangeSet) -> None:
     for write in changes.writes:
         _check_write(write)
     _check_provenance(changes.provenance)
+    for job in changes.jobs:
+        if job.namespace not in ((), [], changes.namespace, tuple(changes.namespace)):
+            raise InputError(
+                f"Job {shown(job.name)} names the namespace {shown(job.namespace)}, but goes to "
+                f"that of its change set, {changes.namespace!r}. Leave it out, or commit it there."
+            )
+        _check_name(job.name, "The name of a job", "Give what it is called, such as 'reflect'.")
     _check_texts(changes.recalled, "recalled")
     _check_texts(changes.finished, "finished")
 
@@ -87,8 +95,28 @@ def _check_said(said: Said) -> None:
     spoken = isinstance(said.messages, tuple | list)
     if not spoken or not all(isinstance(message, Message) for message in said.messages):
         raise InputError(f"messages must be a tuple of Message, got {shown(said.messages)}.")
+    for message in said.messages:
+        _check_message(message)
     if said.thread is not None:
-        _check_text(said.thread, "The name of a thread")
+        _check_name(said.thread, "The name of a thread", _LEAVE_OUT)
+
+
+def _check_message(message: Message) -> None:
+    for what in ("role", "text", "speaker", "time", "id"):
+        given = getattr(message, what)
+        if not isinstance(given, str) and (given is not None or what in ("role", "text")):
+            more = " or a datetime" if what == "time" else ""
+            raise InputError(f"{what} of a message must be a text{more}, got {shown(given)}.")
+    if not isinstance(message.calls, tuple | list) or not all(map(_is_call, message.calls)):
+        raise InputError(
+            "calls of a message must be a tuple of pairs of texts, such as "
+            f"(('search', '{{}}'),); got {shown(message.calls)}."
+        )
+
+
+def _is_call(given: Any) -> bool:
+    pair = isinstance(given, tuple | list) and len(given) == 2
+    return pair and all(isinstance(part, str) for part in given)
 
 
 def _check_cursor(cursor: Cursor) -> None:
@@ -115,11 +143,16 @@ def _check_provenance(named: Provenance) -> None:
             f"who of a provenance is one of {', '.join(get_args(Who))}, or None; got "
             f"{shown(named.who)}."
         )
-    for what in ("thread", "run", "model", "prompt"):
+    for what in ("model", "prompt"):
         if getattr(named, what) is not None:
             _check_text(getattr(named, what), f"{what} of a provenance")
+    for what in ("thread", "run"):
+        if getattr(named, what) is not None:
+            _check_name(getattr(named, what), f"{what} of a provenance", _LEAVE_OUT)
     for what in ("messages", "documents", "memories"):
         _check_texts(getattr(named, what), f"{what} of a provenance")
+        for one in getattr(named, what):
+            _check_name(one, f"{what} of a provenance", _LEAVE_OUT)
 
 
 def _check_texts(given: Sequence[Any], what: str) -> None:
@@ -135,6 +168,13 @@ def _check_text(given: Any, what: str) -> None:
         raise InputError(
             f"{what} must be a text without NUL or half of a character, got {shown(given)}."
         )
+
+
+def _check_name(given: Any, what: str, else_: str) -> None:
+    """Refuse what names nothing: it would be lost, or be taken for no name at all."""
+    _check_text(given, what)
+    if not given:
+        raise InputError(f"{what} is empty, got {shown(given)}. {else_}")
 
 
 def _check_number(given: Any, what: str) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from langgraph.store.base import InvalidNamespaceError, NotProvided, PutOp, validate_op_namespace
 
 from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Job, Provenance, Write, instant
-from holdfast.memory import Change, Receipt, unwrap
+from holdfast.memory import Change, Receipt, is_storable, unwrap
 from holdfast.namespace import RESERVED_ROOT, decode_namespace
 from holdfast.operations import Jobs
 from holdfast.stores.plan import journal
@@ -33,6 +34,9 @@ from holdfast.stores.plan.writing import Outcome, Prepared, apply, last_of_each,
 
 DEEPEST = 200
 """How deeply a value may be nested: what reads and compares it needs room on Python's stack."""
+
+
+_NESTED = (dict, list, tuple)  # faster than a union, in what every put goes through
 
 
 class Ready(NamedTuple):
@@ -79,14 +83,35 @@ def written(value: Mapping[str, Any], what: str) -> str:
     """Return a value that somebody hands in as JSON text.
 
     Raises:
-        InputError: It is no JSON data, or nested more deeply than can be read back everywhere.
+        InputError: It is no JSON data, two of its keys are one in JSON, or it is nested more
+            deeply than can be read back everywhere.
     """
     text = dumped(value)
+    if (twice := _twice(value)) is not None:
+        raise InputError(
+            f"{what} has two keys that are both {shown(twice)} in JSON, of which one would be "
+            "lost; give one of them another name."
+        )
     if text.count("{") + text.count("[") > DEEPEST and _is_deep(value):
         raise InputError(
             f"{what} is nested more than {DEEPEST} levels deep; store it flatter, or as a text."
         )
     return text
+
+
+def _twice(value: Any) -> str | None:
+    """Return a key that JSON would hold twice: it makes a text of a number, true and None."""
+    layer = [value]
+    for outer in layer:  # which grows
+        if isinstance(outer, dict) and not all(isinstance(key, str) for key in outer):
+            found = Counter(key for one in outer for key in json.loads(json.dumps({one: None})))
+            key, times = found.most_common(1)[0]
+            if times > 1:
+                return cast("str", key)
+        for inner in outer.values() if isinstance(outer, dict) else outer:
+            if isinstance(inner, _NESTED):
+                layer.append(inner)
+    return None
 
 
 def _is_deep(value: Any) -> bool:
@@ -115,8 +140,15 @@ def check_place(namespace: tuple[str, ...], key: Any) -> None:
     """Raise InputError where no item can stand at a place."""
     if not namespace:
         raise InputError(f"The item {key!r} needs a namespace of at least one label.")
-    if not encodable((*namespace, key)) or "\x00" in key:
-        raise InputError(f"No item can have the namespace {namespace!r}, key {key!r}.")
+    if not isinstance(key, str) or not is_storable(key):
+        raise InputError(
+            f"A key must be a text without NUL or half of a character, got {shown(key)}."
+        )
+    if not encodable(namespace):
+        raise InputError(
+            f"A namespace must be a tuple of texts without half of a character, got "
+            f"{shown(namespace)}."
+        )
 
 
 def check_labels(namespace: Any) -> None:

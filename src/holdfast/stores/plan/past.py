@@ -87,18 +87,23 @@ def diff(op: Diff) -> Plan[list[dict[str, Any]]]:
     """Return the JSON Patch from one revision to another."""
     space = yield from space_of(op.namespace)
     rows = yield Sql("history", {"space": space, "key": op.key, "now": now_text()})
-    before, after = (_value_at(rows, revision, op.key) for revision in (op.a, op.b))
+    before, after = (_value_at(rows, revision, op) for revision in (op.a, op.b))
     return list(jsonpatch.make_patch(before, after))
 
 
-def _value_at(rows: Sequence[Row], revision: int, key: str) -> Any:
+def _value_at(rows: Sequence[Row], revision: int, op: Diff | Sources) -> Any:
     if revision == 0:
         return {}
     for row in rows:
         if row["revision"] == revision:
             return read_value(row["value"]) or {}
-    there = ", ".join(str(row["revision"]) for row in rows) or "none"
-    raise InputError(f"Memory {key!r} has no revision {revision!r}; there are: {there}.")
+    if not rows:
+        raise InputError(
+            f"There is no memory {op.key!r} in {op.namespace!r}: it never was there, it has "
+            "expired, or it was forgotten. Check the key and the namespace."
+        )
+    there = ", ".join(str(row["revision"]) for row in rows)
+    raise InputError(f"Memory {op.key!r} has no revision {revision!r}; there are: {there}.")
 
 
 def sources(op: Sources) -> Plan[list[Entry]]:
@@ -107,7 +112,7 @@ def sources(op: Sources) -> Plan[list[Entry]]:
     rows = yield Sql("history", {"space": space, "key": op.key, "now": now_text()})
     chosen = rows[-1:] if op.revision is None else [r for r in rows if r["revision"] == op.revision]
     if op.revision is not None and not chosen:
-        _value_at(rows, op.revision, op.key)
+        _value_at(rows, op.revision, op)
     keys = yield from _message_keys([row["id"] for row in chosen])
     found: list[Entry] = []
     for part in chunks(sorted(keys)):

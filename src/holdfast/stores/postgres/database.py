@@ -141,14 +141,14 @@ class Database:
         }
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[Connection]:
-        """Give a connection outside of the pool."""
+    def _alone(self, refused: type[StoreError] = StoreError) -> Iterator[Connection]:
+        """Give a connection outside of the pool; raise an error of that sort if there is none."""
         try:
             db: Connection = psycopg.connect(self._url, **self._options())
         except psycopg.Error as error:
-            raise StoreError(
-                f"Cannot connect to the database {self.address!r}: {_said(error)}. Check the "
-                "address, and whether the server runs and lets you in."
+            raise refused(
+                f"Cannot connect to the database {self.address!r}: {_said(error)}; nothing was "
+                "written. Check the address, and whether the server runs and lets you in."
             ) from error
         with db:
             yield db
@@ -161,7 +161,7 @@ class Database:
         except PoolClosed:
             raise self._was_closed() from None
         except PoolTimeout as error:
-            with self._alone():  # which tells why, where there is no way to the server
+            with self._alone(StoreLost):  # which tells why, where there is no way to the server
                 raise StoreBusy(
                     f"All {self._size} connections to {self.address!r} were in use for more than "
                     f"{self._timeout:g} s; nothing was written. Try again, or open the store with "
