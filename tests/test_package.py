@@ -50,6 +50,7 @@ PUBLIC = {
     "MemoryStoreManager",
     "NamespaceTemplate",
     "Recalled",
+    "Ranking",
     "Receipt",
     "RemoveDoc",
     "SqliteStore",

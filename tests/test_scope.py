@@ -433,6 +433,7 @@ OPS = {
     ledger.DerivedFrom: lambda d: ledger.DerivedFrom(d.ns(), d.source()),
     ledger.Journal: lambda d: ledger.Journal(d.ns(), d.thread(), d.one(0, 2), d.one(0, 2, 99)),
     ledger.Neighbours: lambda d: ledger.Neighbours(d.ns(), d.message(), d.one(0, 2, 99)),
+    ledger.Rank: lambda d: ledger.Rank(d.ns(), d.word()),
     ledger.SearchJournal: lambda d: ledger.SearchJournal(d.ns(), d.word(), **d.page()),
     ledger.Threads: lambda d: ledger.Threads(d.ns()),
     ledger.ReadCursor: lambda d: ledger.ReadCursor(d.ns(), d.thread(), d.one("reflection", "x")),

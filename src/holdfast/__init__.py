@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         RemoveDoc,
     )
     from holdfast.namespace import NamespaceTemplate, decode_label, encode_label
+    from holdfast.ranking.weights import Ranking
     from holdfast.retrieval.asking import Recalled, arecall, recall
     from holdfast.retrieval.searcher import create_memory_searcher
     from holdfast.stores.opening import open_store
@@ -89,6 +90,7 @@ _ROOMS = {
         "RemoveDoc",
     ),
     "holdfast.namespace": ("NamespaceTemplate", "decode_label", "encode_label"),
+    "holdfast.ranking.weights": ("Ranking",),
     "holdfast.retrieval.asking": ("Recalled", "arecall", "recall"),
     "holdfast.retrieval.searcher": ("create_memory_searcher",),
     "holdfast.stores.opening": ("open_store",),
@@ -121,6 +123,7 @@ __all__ = [
     "NamespaceTemplate",
     "PostgresStore",
     "Provenance",
+    "Ranking",
     "Recalled",
     "Receipt",
     "Record",

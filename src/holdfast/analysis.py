@@ -27,6 +27,14 @@ STOP_WORDS = frozenset(
 
 K1, B = 1.2, 0.75
 
+
+@functools.cache
+def asking_tokens() -> frozenset[str]:
+    """Return the tokens by which people ask, such as those of "list" and "summarize"."""
+    table = files("holdfast") / "tables" / "english_asking_words.txt"
+    return frozenset(tokens(table.read_text(encoding="utf-8")))
+
+
 LONGEST_STEMMED = 40
 """Letters of the longest word that is stemmed; longer runs are no words, and slow to stem."""
 

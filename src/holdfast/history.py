@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, cast, get_args
 
-from langgraph.store.base import NOT_PROVIDED, NotProvided
+from langgraph.store.base import NOT_PROVIDED, Item, NotProvided
 
 from holdfast.errors import InputError
 from holdfast.memory import MESSAGE_KIND, Message, is_storable
@@ -191,6 +191,25 @@ class Entry:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON data."""
         return cast("dict[str, Any]", _json(asdict(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What answers a question: a memory, or a message of the journal.
+
+    Args:
+        score: The sum of its signals, each times its weight, as a share of all weights: 0 to 1.
+        signals: Each by its name, before its weight; see `Ranking`.
+        weights: What they were weighed by.
+        item: The memory.
+        entry: The message.
+    """
+
+    score: float
+    signals: dict[str, float]
+    weights: dict[str, float]
+    item: Item | None = None
+    entry: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)

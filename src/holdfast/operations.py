@@ -6,8 +6,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from holdfast.history import ChangeSet, Entry, Erasure, Finding, Job, Record, Source, Version
+from holdfast.history import (
+    ChangeSet,
+    Entry,
+    Erasure,
+    Finding,
+    Found,
+    Job,
+    Record,
+    Source,
+    Version,
+)
 from holdfast.memory import Receipt
+from holdfast.ranking.weights import ASSISTANT, PEOPLE, Ranking
 
 T = TypeVar("T")
 Namespace = tuple[str, ...]
@@ -122,6 +133,25 @@ class SearchJournal(LedgerOp[list[Entry]]):
     query: str
     limit: int = 10
     offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rank(LedgerOp[list[Found]]):
+    """Rank memories and messages for a question; see `holdfast.recall`.
+
+    Args:
+        namespace: Stored labels; what stands below counts as well.
+        question: In plain words.
+        limit: How many to return at most.
+        people: Weights where people talk to each other.
+        assistant: Weights where an assistant answers.
+    """
+
+    namespace: Namespace
+    question: str
+    limit: int = 10
+    people: Ranking = PEOPLE
+    assistant: Ranking = ASSISTANT
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from holdfast.history import Entry
 from holdfast.ledger import LedgerStore
+from holdfast.operations import Rank
+from holdfast.ranking.weights import ASSISTANT, PEOPLE, SIGNALS
 
-VARIANTS: tuple[tuple[str, Any], ...] = ()
+VARIANTS: tuple[tuple[str, Any], ...] = tuple((f"no-{name}", name) for name in SIGNALS)
 """Rows `holdfast-NAME` beside `holdfast`: each a name and what `ranked` is given as `ranking`."""
 
 
@@ -25,7 +28,9 @@ def ranked(
         namespace: Where.
         question: In plain words.
         k: How many to return at most.
-        ranking: Settings of the ranker, of a variant; None for the defaults. There is nothing to
-            set as yet.
+        ranking: The name of the signal that is switched off; None for the defaults.
     """
-    return store.search_journal(namespace, question, limit=k)
+    off = {} if ranking is None else {ranking: 0}
+    op = Rank(namespace, question, k, replace(PEOPLE, **off), replace(ASSISTANT, **off))
+    found = store.perform(op)
+    return [replace(one.entry, score=one.score) for one in found if one.entry is not None]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from langgraph.store.base import BaseStore, SearchItem
+from langgraph.store.base import BaseStore, Item
 
 from holdfast.analysis import value_text
 from holdfast.errors import InputError, shown
-from holdfast.flow import Flow, arun, run
+from holdfast.flow import Flow, Perform, arun, run
+from holdfast.history import Found
+from holdfast.ledger import Ledger
 from holdfast.memory import MESSAGE_KIND, clean, unwrap
 from holdfast.namespace import (
     NamespaceTemplate,
@@ -17,7 +19,9 @@ from holdfast.namespace import (
     current_store,
     decode_namespace,
 )
-from holdfast.retrieval.finding import best, find, find_said
+from holdfast.operations import Rank
+from holdfast.ranking.weights import ASSISTANT, PEOPLE, Ranking
+from holdfast.retrieval.finding import find
 from holdfast.stores.plain import fenced
 from holdfast.stores.plan.checking import MOST
 
@@ -38,6 +42,9 @@ class Recalled:
         time: When it was said, or last changed (ISO 8601).
         speaker: Who said it; None for a memory.
         value: The stored value.
+        signals: What speaks for it, each by its name before its weight (see `Ranking`); empty where
+            the store itself ranked, as a store that is none of ours does.
+        weights: How much each signal counts.
     """
 
     text: str
@@ -48,6 +55,19 @@ class Recalled:
     time: str
     speaker: str | None
     value: dict[str, Any]
+    signals: dict[str, float] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
+
+    def explain(self) -> str:
+        """Return in a line what the score is made of: signals, weights, and the sum of weights."""
+        parts = [
+            f"{name} {signal:.2f} x {self.weights[name]:g}"
+            for name, signal in self.signals.items()
+            if signal and self.weights[name]
+        ]
+        if not parts:
+            return f"{self.score:.2f}, the score of the store"
+        return f"{self.score:.2f} = ({' + '.join(parts)}) / {sum(self.weights.values()):g}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON data."""
@@ -60,6 +80,7 @@ def recall(
     *,
     store: BaseStore | None = None,
     k: int = 5,
+    ranking: Ranking | None = None,
     config: RunnableConfig | None = None,
 ) -> list[Recalled]:
     """Find what is remembered about a question. No model is asked.
@@ -70,6 +91,8 @@ def recall(
             are, see `NamespaceTemplate`. It may hold variables, filled in from `config`.
         store: Any LangGraph `BaseStore`; by default that of the running graph.
         k: How many to return at most.
+        ranking: How much each signal counts; by default `PEOPLE` or `ASSISTANT`, told apart by
+            whether an assistant speaks. A store that is none of ours ranks by itself.
         config: A RunnableConfig, for the variables of the namespace.
 
     Returns:
@@ -87,7 +110,7 @@ def recall(
         'Ines is allergic to peanuts'
         >>> store.close()
     """
-    return run(_flow(question, namespace, store, k, config))
+    return run(_flow(question, namespace, store, k, ranking, config))
 
 
 async def arecall(
@@ -96,10 +119,11 @@ async def arecall(
     *,
     store: BaseStore | None = None,
     k: int = 5,
+    ranking: Ranking | None = None,
     config: RunnableConfig | None = None,
 ) -> list[Recalled]:
     """Find what is remembered about a question, awaiting; see `recall`."""
-    return await arun(_flow(question, namespace, store, k, config))
+    return await arun(_flow(question, namespace, store, k, ranking, config))
 
 
 def _flow(
@@ -107,6 +131,7 @@ def _flow(
     namespace: tuple[str, ...] | str,
     store: BaseStore | None,
     k: int,
+    ranking: Ranking | None,
     config: RunnableConfig | None,
 ) -> Flow[list[Recalled]]:
     if not isinstance(question, str) or not question.strip():
@@ -115,21 +140,42 @@ def _flow(
         raise InputError(f"k must be a number from 1 on and below 2**63, got {shown(k)}.")
     labels = NamespaceTemplate(namespace)(config)
     scope = fenced(current_store(store, current_config(config)), labels)
+    if isinstance(scope, Ledger):
+        op = Rank(labels, question, k, ranking or PEOPLE, ranking or ASSISTANT)
+        ranked = yield Perform(scope, op)
+        return [_ranked(one) for one in ranked]
     items = yield from find(scope, labels, question, k)
-    said = yield from find_said(scope, labels, question, k)
-    return [_recalled(item) for item in best((*items, *said), k)]
+    return [_recalled(item, min(1.0, item.score or 0.0)) for item in items]
 
 
-def _recalled(item: SearchItem) -> Recalled:
+def _ranked(found: Found) -> Recalled:
+    if found.entry is not None:
+        entry = found.entry
+        recorded = entry.recorded_at
+        said = Item(
+            namespace=entry.namespace,
+            key=entry.key,
+            value=entry.value,
+            created_at=recorded,
+            updated_at=recorded,
+        )
+        return _recalled(said, found.score, found)
+    assert found.item is not None
+    return _recalled(found.item, found.score, found)
+
+
+def _recalled(item: Item, score: float, found: Found | None = None) -> Recalled:
     kind, content = unwrap(item.value)
     said = kind == MESSAGE_KIND
     return Recalled(
         text=clean(str(content.get("text", "")) if said else value_text(item.value)),
-        score=min(1.0, item.score or 0.0),  # rounding takes some cosines past 1
+        score=score,
         kind=kind,
         key=item.key,
         namespace=decode_namespace(item.namespace),
         time=(said and content.get("time")) or item.updated_at.isoformat(),
         speaker=(content.get("speaker") or content.get("role")) if said else None,
         value=item.value,
+        signals=found.signals if found else {},
+        weights=found.weights if found else {},
     )

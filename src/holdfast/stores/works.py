@@ -19,7 +19,7 @@ from langgraph.store.base import (
 
 from holdfast import operations
 from holdfast.errors import ConfigurationError, EmbedderFailed, InputError, StoreUnreadable, shown
-from holdfast.history import Erasure, Finding
+from holdfast.history import Erasure, Finding, Found
 from holdfast.memory import Receipt
 from holdfast.stores.filters import check_filter
 from holdfast.stores.plan import (
@@ -29,6 +29,7 @@ from holdfast.stores.plan import (
     examining,
     journal,
     past,
+    recalling,
     reindexing,
     restoring,
     reverting,
@@ -207,6 +208,8 @@ def work(op: operations.LedgerOp[Any], indexing: Indexing, default_ttl: float | 
         return _commit(prepare(op.changes, indexing, default_ttl), indexing)
     check_namespace(op.namespace, root=True)
     check_op(op)
+    if isinstance(op, operations.Rank):
+        return _rank(op, indexing)
     if isinstance(op, operations.Revert):
         return _revert(op, indexing)
     if isinstance(op, operations.Forget):
@@ -225,6 +228,16 @@ def work(op: operations.LedgerOp[Any], indexing: Indexing, default_ttl: float | 
 def _read(op: operations.LedgerOp[Any]) -> Work[Any]:
     plan = partial(_PLANS[type(op)], op)
     return (yield Transaction(plan, writes=isinstance(op, operations.Pin)))
+
+
+def _rank(op: operations.Rank, indexing: Indexing) -> Work[list[Found]]:
+    vector = None
+    if indexing.embedder is not None:
+        names = yield Transaction(partial(recalling.speakers, op), writes=False)
+        asked = recalling.masked(op.question, names)
+        vector = (yield from _questions([asked], indexing)).get(asked)
+    plan = partial(recalling.recall, op, vector, indexing.fingerprint)
+    return cast("list[Found]", (yield Transaction(plan, writes=False)))
 
 
 def _commit(ready: Ready, indexing: Indexing) -> Work[Receipt]:

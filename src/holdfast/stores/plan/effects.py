@@ -68,7 +68,18 @@ class Nearest:
     count: int
 
 
-Effect = Sql | SqlMany | Draw | Lock | Nearest
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """Be sent the texts of spaces as this transaction sees them, as `corpora.Texts`, in order.
+
+    Args:
+        spaces: Numbers of spaces.
+    """
+
+    spaces: Sequence[int]
+
+
+Effect = Sql | SqlMany | Draw | Lock | Nearest | Refreshed
 Plan = Generator[Effect, Any, T]
 
 

@@ -221,6 +221,11 @@ def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def item_of(row: Row) -> Item:
+    """Return an item as it was read."""
+    return Item(**_fields(row))
+
+
 def _refreshed(rows: Sequence[Row], *, refresh: bool | None) -> tuple[Refresh, ...]:
     return tuple(_refreshes(rows)) if refresh else ()
 

@@ -18,8 +18,21 @@ CREATE TABLE documents (
     sort text COLLATE "C" NOT NULL,         -- 'memory', 'message', or 'gone'
     generation bigint NOT NULL,             -- the revision that last changed it
     length integer NOT NULL,                -- tokens; 0 when not indexed
-    embedder text COLLATE "C"               -- whose vectors it has; NULL when none
+    embedder text COLLATE "C",              -- whose vectors it has; NULL when none
+    changed xid8 NOT NULL DEFAULT pg_current_xact_id()  -- by which transaction, for the ranker
 );
+
+CREATE INDEX documents_changes ON documents (space, changed);
+
+CREATE FUNCTION note_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.changed := pg_current_xact_id();
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER documents_change BEFORE UPDATE ON documents
+FOR EACH ROW EXECUTE FUNCTION note_change();
 
 CREATE INDEX documents_counts ON documents (space, sort, length);
 -- Whether something has no vector of an embedder yet is asked by each search.

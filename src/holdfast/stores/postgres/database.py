@@ -33,6 +33,7 @@ from holdfast.errors import (
     StoreUnreadable,
     cut,
 )
+from holdfast.stores.plan.corpora import Corpora
 from holdfast.stores.plan.effects import Transaction
 from holdfast.stores.plan.indexing import Vector
 from holdfast.stores.postgres import vectors
@@ -72,11 +73,15 @@ class Database:
         size: How many connections there are at most.
         timeout: Seconds to wait for a connection.
 
+    Attributes:
+        corpora: The texts of spaces that are held in memory.
+
     Raises:
         ConfigurationError: The address cannot be read.
     """
 
     def __init__(self, url: str, schema: str, size: int, timeout: float) -> None:
+        self.corpora = Corpora()
         try:
             given = conninfo_to_dict(url)
         except psycopg.ProgrammingError:
@@ -219,7 +224,7 @@ class Database:
         while True:
             tries += 1
             with self._connection() as db:
-                run = Run(db, self._schema)
+                run = Run(db, self._schema, self.corpora)
                 try:
                     return run.through(transaction)
                 except psycopg.Error as error:

@@ -11,7 +11,17 @@ from typing import Any, Literal
 import psycopg
 
 from holdfast.flow import drive
-from holdfast.stores.plan.effects import Draw, Effect, Lock, Nearest, Sql, SqlMany, Transaction
+from holdfast.stores.plan.corpora import Corpora
+from holdfast.stores.plan.effects import (
+    Draw,
+    Effect,
+    Lock,
+    Nearest,
+    Refreshed,
+    Sql,
+    SqlMany,
+    Transaction,
+)
 from holdfast.stores.postgres.locks import wanted
 from holdfast.stores.postgres.sql import statements
 from holdfast.stores.postgres.vectors import nearest
@@ -43,15 +53,17 @@ class Run:
     Args:
         db: A connection without a transaction.
         schema: Of the tables.
+        corpora: The texts of spaces that are held in memory.
 
     Attributes:
         stage: `begun` until the server has answered, `committing` from when it was told to commit.
     """
 
-    def __init__(self, db: Connection, schema: str) -> None:
+    def __init__(self, db: Connection, schema: str, corpora: Corpora) -> None:
         self.stage: Stage = "begun"
         self._db = db
         self._schema = schema
+        self._corpora = corpora
         self._drawn: Iterator[dict[str, Any]] = iter(())
 
     @property
@@ -86,6 +98,8 @@ class Run:
             return self._draw(asked.count)
         if isinstance(asked, Nearest):
             return nearest(asked, self._planned_anew)
+        if isinstance(asked, Refreshed):
+            return drive(self._corpora.refreshed(asked), self._effect)
         assert isinstance(asked, Lock)
         return self._lock(asked)
 

@@ -62,6 +62,20 @@ SELECT words.document AS id, words.tokens FROM words JOIN documents d ON d.id = 
 WHERE terms && (SELECT terms(ARRAY[left((CAST(:marks AS text[]))[1], 1)], CAST(:tokens AS text[])))
   AND d.sort = :sort AND d.space IN INTS(:spaces)
 
+-- What was not seen yet may have been written by any transaction that ran when it was last looked.
+
+-- name: text_generations
+SELECT id, CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) AS generation
+FROM spaces WHERE id IN INTS(:spaces)
+
+-- name: changed_texts
+SELECT d.id, d.sort, w.tokens, m.thread, m.role, m.speaker, m.time,
+       rtrim(m.text) LIKE '%?' AS asks
+FROM documents d LEFT JOIN words w ON w.document = d.id LEFT JOIN messages m ON m.id = d.id
+WHERE d.space = :space
+  AND d.changed >= CAST(CAST(greatest(CAST(:generation AS bigint), 0) AS text) AS xid8)
+ORDER BY m.thread, m.seq
+
 -- Vectors. What stands in braces is filled in for one embedder: the planner takes an index that
 -- holds one embedder's vectors only where it reads its name.
 

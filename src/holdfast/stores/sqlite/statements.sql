@@ -40,6 +40,16 @@ WHERE d.space = :space AND d.generation > :generation AND d.sort = :sort
   AND v.embedder = :embedder
 ORDER BY v.document, v.part
 
+-- name: text_generations
+SELECT id, generation FROM spaces WHERE id IN INTS(:spaces)
+
+-- name: changed_texts
+SELECT d.id, d.sort, w.tokens, m.thread, m.role, m.speaker, m.time,
+       rtrim(m.text) LIKE '%?' AS asks
+FROM documents d LEFT JOIN words w ON w.rowid = d.id LEFT JOIN messages m ON m.id = d.id
+WHERE d.space = :space AND d.sort IN ('memory', 'message', 'gone') AND d.generation > :generation
+ORDER BY m.thread, m.seq
+
 -- name: words_of
 SELECT rowid AS id, space, tokens FROM words WHERE rowid IN INTS(:ids)
 

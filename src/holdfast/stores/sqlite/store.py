@@ -16,7 +16,17 @@ from langgraph.store.base import TTLConfig
 from holdfast.errors import HoldfastError, InputError, StoreBusy, StoreError, StoreUnreadable, cut
 from holdfast.flow import drive
 from holdfast.stores.base import SqlStore
-from holdfast.stores.plan.effects import Draw, Effect, Lock, Nearest, Sql, SqlMany, Transaction
+from holdfast.stores.plan.corpora import Corpora
+from holdfast.stores.plan.effects import (
+    Draw,
+    Effect,
+    Lock,
+    Nearest,
+    Refreshed,
+    Sql,
+    SqlMany,
+    Transaction,
+)
 from holdfast.stores.plan.erasing import SCRUB
 from holdfast.stores.plan.indexing import Vector
 from holdfast.stores.settings import number
@@ -78,6 +88,7 @@ class SqliteStore(SqlStore):
         self.path = str(path)
         self.busy_timeout = seconds
         self._matrices = Matrices(int(cache * MEGABYTE))
+        self._corpora = Corpora()
         self._pool = Pool(self.path, seconds)
         try:
             self._finish_erasure()
@@ -111,6 +122,7 @@ class SqliteStore(SqlStore):
         self.stop_ttl_sweeper()
         self._pool.close()
         self._matrices.clear()
+        self._corpora.clear()
 
     # Transactions
 
@@ -160,6 +172,8 @@ class SqliteStore(SqlStore):
             return list(range(last - asked.count + 1, last + 1))
         if isinstance(asked, Nearest):
             return drive(self._matrices.search(asked), partial(self._effect, db))
+        if isinstance(asked, Refreshed):
+            return drive(self._corpora.refreshed(asked), partial(self._effect, db))
         assert isinstance(asked, Lock)  # the file has one writer at a time
         return None
 

@@ -1,0 +1,221 @@
+"""The texts of one space in memory: who said what word where, in arrays, kept up to date."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Rows = NDArray[np.int64]
+
+PAUSE = timedelta(hours=4)
+"""A longer silence in a thread begins a new occasion."""
+
+FIRST_PERSON = frozenset({"i", "me", "my", "mine", "we", "us", "our"})
+"""As they stand after stemming."""
+
+GROUPS = ("memory", "said", "answer")
+"""What is ranked apart: memories, what people say, what an assistant answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text to be found.
+
+    Args:
+        id: Its number in the store.
+        group: One of `GROUPS`.
+        tokens: Its words, stemmed.
+        thread: Its conversation's number; None for a memory.
+        speaker: Whoever said it, by name.
+        time: When it was said (ISO 8601), where that is known.
+        asks: Whether it ends as a question.
+    """
+
+    id: int
+    group: str
+    tokens: Sequence[str]
+    thread: int | None = None
+    speaker: str | None = None
+    time: str | None = None
+    asks: bool = False
+
+
+class Corpus:
+    """Texts of one group in one space; a text has a row in each array.
+
+    What is gone or replaced leaves its row behind, marked, until half of the rows are such.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._clear()
+
+    def _clear(self) -> None:
+        self.documents: list[Document | None] = []
+        self.speakers: dict[str, int] = {}
+        self._row: dict[int, int] = {}
+        self._postings: dict[str, tuple[array[int], array[int]]] = {}
+        self._lengths = array("d")
+        self._before = array("q")
+        self._after = array("q")
+        self._session = array("q")
+        self._speaker = array("q")
+        self._statement = array("d")
+        self._last: dict[int, tuple[int, datetime | None]] = {}
+        self._sessions = 0
+        self._arrays: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+    @property
+    def rows(self) -> int:
+        """How many rows the arrays have, with those of what is gone."""
+        return len(self.documents)
+
+    def change(self, gone: Iterable[int], new: Sequence[Document]) -> None:
+        """Take texts out, and others in.
+
+        Args:
+            gone: Numbers of texts that are no more, or are given anew.
+            new: In the order in which they were said, thread by thread; those that are there
+                already just so stay where they are.
+        """
+        same = {one.id for one in new if self._at(one.id) == one}
+        new = [one for one in new if one.id not in same]
+        for id in set(gone) - same:
+            row = self._row.pop(id, None)
+            if row is not None:
+                self.documents[row] = None
+        if len(self._row) < self.rows // 2:
+            new = [*(document for document in self.documents if document), *new]
+            self._clear()
+        for document in new:
+            self._add(document)
+        self._arrays = {}
+
+    def _at(self, id: int) -> Document | None:
+        row = self._row.get(id)
+        return None if row is None else self.documents[row]
+
+    def _add(self, document: Document) -> None:
+        row = self.rows
+        self.documents.append(document)
+        self._row[document.id] = row
+        self._lengths.append(len(document.tokens))
+        for token, often in Counter(document.tokens).items():
+            rows, times = self._postings.setdefault(token, (array("q"), array("q")))
+            rows.append(row)
+            times.append(often)
+        speaker = document.speaker or ""
+        self._speaker.append(self.speakers.setdefault(speaker, len(self.speakers)))
+        first = not FIRST_PERSON.isdisjoint(document.tokens)
+        self._statement.append(float(first) - float(document.asks))
+        self._link(row, document)
+
+    def _link(self, row: int, document: Document) -> None:
+        """Join a text to what was said before it on the same occasion."""
+        if document.thread is None:
+            self._before.append(-1)
+            self._after.append(-1)
+            self._session.append(-1)
+            return
+        time = _moment(document.time)
+        before, then = self._last.get(document.thread, (-1, None))
+        pause = before >= 0 and time is not None and then is not None and time - then > PAUSE
+        if before < 0 or pause:
+            before = -1
+            self._sessions += 1
+            session = self._sessions - 1
+        else:
+            session = self._session[before]
+            self._after[before] = row
+        self._before.append(before)
+        self._after.append(-1)
+        self._session.append(session)
+        self._last[document.thread] = row, time or then
+
+    # Arrays, made when they are first asked for after a change
+
+    def array(self, name: str) -> Any:
+        """Return a column: `alive`, `lengths`, `before`, `after`, `session`, `speaker`,
+        `statement`, `ids`, `windows` (lengths of texts with their surroundings), or
+        `session_lengths`.
+        """
+        if name not in self._arrays:
+            self._arrays[name] = self._made(name)
+        return self._arrays[name]
+
+    def _made(self, name: str) -> Any:
+        import numpy as np
+
+        if name == "ids":
+            return np.array([document.id if document else -1 for document in self.documents])
+        if name == "alive":
+            return self.array("ids") >= 0
+        if name == "lengths":
+            return np.array(self._lengths) * self.array("alive")
+        if name == "windows":
+            rows = np.arange(self.rows)
+            return self.around(rows, self.array("lengths"))
+        if name == "session_lengths":
+            spoken = self.array("alive") & (self.array("session") >= 0)
+            lengths = self.array("lengths")[spoken]
+            return np.bincount(self.array("session")[spoken], lengths, self._sessions)
+        kept: dict[str, array[Any]] = {
+            "before": self._before,
+            "after": self._after,
+            "session": self._session,
+            "speaker": self._speaker,
+            "statement": self._statement,
+        }
+        return np.array(kept[name])
+
+    def postings(self, token: str) -> tuple[Rows, Floats]:
+        """Return the rows that hold a token, and how often each does."""
+        import numpy as np
+
+        rows, times = self._postings.get(token, (array("q"), array("q")))
+        held, often = np.array(rows, np.int64), np.array(times, np.float64)
+        alive = self.array("alive")[held] if len(held) else np.zeros(0, bool)
+        return held[alive], often[alive]
+
+    def around(self, rows: Rows, values: Floats) -> Floats:
+        """Return for every row the sum of the values of it and its surroundings.
+
+        These are the two texts before it and the one after: so what is said is also found by the
+        question that it answers.
+        """
+        import numpy as np
+
+        before, after = self.array("before"), self.array("after")
+        total = np.zeros(self.rows)
+        total[rows] += values
+        for targets in (after[rows], _step(after, after[rows]), before[rows]):
+            there = targets >= 0
+            total[targets[there]] += values[there]
+        return total
+
+
+def _step(links: Rows, rows: Rows) -> Rows:
+    """Return one link further; where there is none, -1."""
+    import numpy as np
+
+    return np.where(rows >= 0, links[rows], -1)
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,214 @@
+"""Signals summed up: which texts of some corpora answer a question, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from holdfast.analysis import K1, Counts, asking_tokens, question_tokens
+from holdfast.ranking.corpus import Corpus
+from holdfast.ranking.weights import Ranking
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+MOST_TERMS = 32
+"""How many tokens of a question count, the rarest of them, so that long ones stay fast."""
+
+ASKING = 0.5
+"""What a word counts by which people ask ("list", "summarize"), rather than what they ask about."""
+
+SUBSTANTIAL = 64
+"""From how many tokens on a text has all the substance it can have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, and what is known about it beside its words.
+
+    Args:
+        text: In plain words.
+        ids: Numbers of texts whose vectors were compared, rising; None without an embedder.
+        cosines: Of each of them, less the mean of all.
+    """
+
+    text: str
+    ids: NDArray[np.int64] | None = None
+    cosines: Floats | None = None
+
+
+class Placed(NamedTuple):
+    """One text that was found.
+
+    Args:
+        id: Its number in the store.
+        score: The sum of its signals, each times its weight, as a share of all weights.
+        signals: Each before its weight.
+        weights: What they were weighed by.
+    """
+
+    id: int
+    score: float
+    signals: dict[str, float]
+    weights: Ranking
+
+
+def rank(corpora: Sequence[tuple[Corpus, Ranking]], asked: Asked, count: int) -> list[Placed]:
+    """Return the texts that answer a question, best first, ties by number, newest first.
+
+    A text is found when a word of the question is in it, around it or in its session, or when its
+    cosine is above the mean; the other signals only order what was found.
+
+    Args:
+        corpora: Each with the weights that fit it.
+        asked: The question.
+        count: How many at most.
+    """
+    tokens, counts = _counted([corpus for corpus, _ in corpora], question_tokens(asked.text))
+    found: list[Placed] = []
+    for corpus, weights in corpora:
+        if len(corpus):
+            found += _best(corpus, weights, asked, tokens, counts, count)
+    return sorted(found, key=lambda one: (-one.score, -one.id))[:count]
+
+
+def _counted(corpora: Sequence[Corpus], asked: Sequence[str]) -> tuple[list[str], Counts]:
+    """Count over all corpora; keep the tokens that say most."""
+    holding = {t: sum(len(corpus.postings(t)[0]) for corpus in corpora) for t in asked}
+    counts = Counts(sum(map(len, corpora)), 0.0, holding)
+    ordered = sorted(asked, key=counts.rarity, reverse=True)
+    return ordered[:MOST_TERMS], counts
+
+
+def _best(
+    corpus: Corpus,
+    weights: Ranking,
+    asked: Asked,
+    tokens: Sequence[str],
+    counts: Counts,
+    count: int,
+) -> list[Placed]:
+    import numpy as np
+
+    signals = _by_words(corpus, weights, {t: _telling(t, counts) for t in tokens})
+    signals["meaning"] = _cosines(corpus, asked)
+    found = sum((np.maximum(signal, 0) for signal in signals.values()), np.zeros(corpus.rows)) > 0
+    signals["who"] = _named(corpus, tokens)
+    signals["statement"] = corpus.array("statement")
+    signals["substance"] = np.minimum(
+        np.log1p(corpus.array("lengths")) / np.log1p(SUBSTANTIAL), 1.0
+    )
+    total = sum(
+        (getattr(weights, name) * signal for name, signal in signals.items()), np.zeros(corpus.rows)
+    )
+    total[~(found & corpus.array("alive"))] = -np.inf
+    ids = corpus.array("ids")
+    return [
+        Placed(
+            int(ids[row]),
+            max(0.0, float(total[row]) / weights.total),
+            {name: float(signal[row]) for name, signal in signals.items()},
+            weights,
+        )
+        for row in _top(total, ids, count)
+    ]
+
+
+def _top(total: Floats, ids: Any, count: int) -> list[int]:
+    import numpy as np
+
+    if count < len(total):
+        least = np.partition(total, len(total) - count)[len(total) - count]
+        rows = np.flatnonzero(total >= least)
+    else:
+        rows = np.arange(len(total))
+    rows = rows[np.isfinite(total[rows])]
+    order = np.lexsort((-ids[rows], -total[rows]))
+    return [int(row) for row in rows[order][:count]]
+
+
+def _telling(token: str, counts: Counts) -> float:
+    """Return what a token weighs: the rarer the more, and half where it belongs to the asking."""
+    return counts.rarity(token) * (ASKING if token in asking_tokens() else 1.0)
+
+
+def _by_words(corpus: Corpus, weights: Ranking, tokens: Mapping[str, float]) -> dict[str, Floats]:
+    """Return the three signals of words, each a share of the best that could be reached.
+
+    Source: BM25 as in `holdfast.analysis.Bm25`; over a text, a text with its surroundings, and an
+    occasion. Texts as wider keys of their parts: Callan, "Passage-Level Evidence in Document
+    Retrieval" (1994).
+    """
+    import numpy as np
+
+    number = max(len(corpus), 1)
+    session, said = corpus.array("session"), corpus.array("session") >= 0
+    alone = _Share(corpus.array("lengths"), weights.length, number)
+    around = _Share(corpus.array("windows"), weights.length, number)
+    lengths = corpus.array("session_lengths")
+    there = lengths > 0
+    together = _Share(lengths, 0.75, max(int(there.sum()), 1))
+    for token, weight in tokens.items():
+        rows, often = corpus.postings(token)
+        dense = np.zeros(corpus.rows)
+        dense[rows] = often
+        alone.add(weight, dense)
+        if weights.surroundings:
+            around.add(weight, corpus.around(rows, often))
+        if weights.session:
+            spoken = said[rows]
+            times = np.bincount(session[rows][spoken], often[spoken], len(lengths))
+            together.add(weight, times.astype(float))
+    best = sum(tokens.values()) * (K1 + 1) or 1.0
+    occasions = np.zeros(corpus.rows)
+    if there.any():
+        above = together.total - together.total[there].min()
+        occasions[said] = above[session[said]] / best
+    return {
+        "words": alone.total / best,
+        "surroundings": around.total / best,
+        "session": occasions,
+    }
+
+
+class _Share:
+    """BM25, summed up token by token over rows of some lengths."""
+
+    def __init__(self, lengths: Floats, b: float, number: int) -> None:
+        import numpy as np
+
+        mean = float(lengths.sum()) / number or 1.0
+        self._norm = K1 * (1 - b + b * lengths / mean)
+        self.total = np.zeros(len(lengths))
+
+    def add(self, weight: float, often: Floats) -> None:
+        held = often > 0
+        times = often[held]
+        self.total[held] += weight * times * (K1 + 1) / (times + self._norm[held])
+
+
+def _cosines(corpus: Corpus, asked: Asked) -> Floats:
+    import numpy as np
+
+    if asked.ids is None or asked.cosines is None or not len(asked.ids):
+        return np.zeros(corpus.rows)
+    ids = corpus.array("ids")
+    places = np.minimum(np.searchsorted(asked.ids, ids), len(asked.ids) - 1)
+    return np.where(asked.ids[places] == ids, asked.cosines[places], 0.0)
+
+
+def _named(corpus: Corpus, tokens: Sequence[str]) -> Floats:
+    """Return 1 for what was said by somebody whose name is in the question."""
+    import numpy as np
+
+    asked = set(tokens)
+    named = [
+        number
+        for name, number in corpus.speakers.items()
+        if name and not asked.isdisjoint(question_tokens(name))
+    ]
+    return np.isin(corpus.array("speaker"), named).astype(float)

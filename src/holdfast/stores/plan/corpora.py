@@ -1,0 +1,103 @@
+"""The texts of spaces in memory, for the ranker: read once, then only what has changed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from holdfast.ranking import Document
+from holdfast.ranking.corpus import GROUPS
+from holdfast.stores.plan.effects import Refreshed, Sql
+
+if TYPE_CHECKING:
+    from holdfast.ranking import Corpus
+
+MOST_TEXTS = 500_000
+"""How many texts are held in memory, by default; some 500 bytes each."""
+
+
+class Texts:
+    """What one space holds, each group in a corpus of its own."""
+
+    def __init__(self) -> None:
+        from holdfast.ranking import Corpus
+
+        self.lock = threading.Lock()
+        self.generation = -1
+        self.groups: dict[str, Corpus] = {group: Corpus() for group in GROUPS}
+
+    def __len__(self) -> int:
+        return sum(map(len, self.groups.values()))
+
+    def refresh(self, generation: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take over what changed up to a generation."""
+        changed = [row["id"] for row in rows]
+        fresh: dict[str, list[Document]] = {group: [] for group in GROUPS}
+        for row in rows:
+            if row["tokens"] is not None and row["sort"] != "gone":
+                document = _document(row)
+                fresh[document.group].append(document)
+        for group, corpus in self.groups.items():
+            if changed:
+                corpus.change(changed, fresh[group])
+        self.generation = max(self.generation, generation)
+
+
+def _document(row: Mapping[str, Any]) -> Document:
+    tokens = row["tokens"].split(" ")
+    if row["thread"] is None:
+        return Document(row["id"], "memory", tokens)
+    group = "said" if row["role"] == "user" else "answer"
+    return Document(
+        row["id"], group, tokens, row["thread"], row["speaker"], row["time"], bool(row["asks"])
+    )
+
+
+class Corpora:
+    """The texts of the spaces that were asked last, within a bound.
+
+    Args:
+        most: How many texts they may hold together.
+    """
+
+    def __init__(self, most: int = MOST_TEXTS) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[int, Texts] = OrderedDict()
+
+    def refreshed(
+        self, asked: Refreshed
+    ) -> Generator[Sql, Sequence[Mapping[str, Any]], list[Texts]]:
+        """Return the texts of some spaces; yields what must be read for that."""
+        rows = yield Sql("text_generations", {"spaces": list(asked.spaces)})
+        found: list[Texts] = []
+        for row in rows:
+            texts = self._texts(row["id"])
+            with texts.lock:
+                where = {"space": row["id"], "generation": texts.generation}
+                changed = yield Sql("changed_texts", where)
+                texts.refresh(row["generation"], changed)
+            found.append(texts)
+        self._bound()
+        return found
+
+    def _texts(self, space: int) -> Texts:
+        with self._lock:
+            texts = self._kept.pop(space, None) or Texts()
+            self._kept[space] = texts
+            return texts
+
+    def _bound(self) -> None:
+        """Let go of those that were not asked for longest."""
+        with self._lock:
+            size = sum(map(len, self._kept.values()))
+            while size > self._most and len(self._kept) > 1:
+                _, oldest = self._kept.popitem(last=False)
+                size -= len(oldest)
+
+    def clear(self) -> None:
+        """Let go of all."""
+        with self._lock:
+            self._kept.clear()
