@@ -19,8 +19,8 @@ from holdfast.ledger import LedgerStore
 from holdfast.operations import LedgerOp, Namespace
 from holdfast.stores import works
 from holdfast.stores.plan.checking import check_listing, check_page
-from holdfast.stores.plan.committing import check_namespace
 from holdfast.stores.plan.reading import fits
+from holdfast.stores.plan.values import check_namespace
 
 T = TypeVar("T")
 

@@ -35,15 +35,7 @@ from holdfast.stores.plan import (
     reverting,
 )
 from holdfast.stores.plan.checking import check_listing, check_op, check_page
-from holdfast.stores.plan.committing import (
-    Ready,
-    check_labels,
-    check_namespace,
-    check_place,
-    commit,
-    prepare,
-    prepare_put,
-)
+from holdfast.stores.plan.committing import Ready, commit, prepare, prepare_put
 from holdfast.stores.plan.effects import (
     EmbedQuery,
     EmbedTexts,
@@ -59,6 +51,7 @@ from holdfast.stores.plan.erasing import SCRUB
 from holdfast.stores.plan.indexing import Indexing, Vector
 from holdfast.stores.plan.reading import Read, Refresh, get, list_namespaces, search
 from holdfast.stores.plan.spaces import now_text
+from holdfast.stores.plan.values import check_labels, check_namespace, check_place
 from holdfast.stores.plan.writing import Prepared, Written, expiry, last_of_each, write_all
 
 SWEEP_MINUTES = 5

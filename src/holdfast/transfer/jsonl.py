@@ -21,7 +21,7 @@ from holdfast.dump import KINDS, Dumped
 from holdfast.errors import ConfigurationError, InputError, shown
 from holdfast.ledger import Ledger
 from holdfast.operations import Export, Import, Namespace
-from holdfast.stores.plan.committing import dumped
+from holdfast.stores.plan.values import dumped
 from holdfast.transfer.reading import checked, reading
 
 FORMAT = 1

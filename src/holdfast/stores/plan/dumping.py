@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from holdfast.history import instant
 from holdfast.operations import Export, Keys, Namespace
-from holdfast.stores.plan.committing import dumped
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Plan, Row, Sql
 from holdfast.stores.plan.indexing import Vector, read_fields
 from holdfast.stores.plan.spaces import is_over, labels, now_text, spaces_below
+from holdfast.stores.plan.values import dumped
 
 PAGE = 200
 """How many memories or messages are read at once."""

@@ -21,13 +21,13 @@ from holdfast.dump import (
 from holdfast.errors import InputError
 from holdfast.memory import Message, same
 from holdfast.operations import Import, Namespace
-from holdfast.stores.plan.committing import check_namespace, check_place, dumped
 from holdfast.stores.plan.documents import document_rows
 from holdfast.stores.plan.dumping import unpacked
 from holdfast.stores.plan.effects import Draw, Lock, Plan, Sql, SqlMany
 from holdfast.stores.plan.indexing import Fields, Indexing, Vector, fields_text
 from holdfast.stores.plan.journal import message_row, message_text
 from holdfast.stores.plan.spaces import joined, spaces_made
+from holdfast.stores.plan.values import check_namespace, check_place, dumped
 from holdfast.stores.plan.writing import sealed
 
 BATCH = 200

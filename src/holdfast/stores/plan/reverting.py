@@ -10,12 +10,12 @@ from holdfast.memory import Change, Receipt, same, unwrap
 from holdfast.namespace import decode_namespace
 from holdfast.operations import Revert
 from holdfast.patch import merge
-from holdfast.stores.plan.committing import dumped
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Plan, Row, Sql
 from holdfast.stores.plan.indexing import Indexing, read_fields
 from holdfast.stores.plan.past import undone
 from holdfast.stores.plan.spaces import chunks, labels, now_text
+from holdfast.stores.plan.values import dumped
 from holdfast.stores.plan.writing import Prepared, Written
 
 
