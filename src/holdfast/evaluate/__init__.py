@@ -4,7 +4,8 @@ from holdfast.evaluate.asking import ranked
 from holdfast.evaluate.conversations import Conversation, Question, Turn, chosen
 from holdfast.evaluate.reading import read_jsonl, read_locomo
 from holdfast.evaluate.reporting import report
-from holdfast.evaluate.rows import Row, rows_of
+from holdfast.evaluate.row import Row
+from holdfast.evaluate.rows import rows_of
 from holdfast.evaluate.running import Outcome, Run, evaluate
 from holdfast.evaluate.vectors import Vectors
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from holdfast.evaluate.asking import ranked
 from holdfast.evaluate.conversations import Conversation
-from holdfast.evaluate.rows import Ranked, Row
+from holdfast.evaluate.row import Ranked, Row
 from holdfast.evaluate.vectors import Vectors
 from holdfast.history import ChangeSet, Said
 from holdfast.memory import Message

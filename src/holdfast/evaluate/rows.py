@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,38 +16,11 @@ from holdfast.analysis import Bm25, Counts, question_tokens, tokens
 from holdfast.errors import ConfigurationError, shown
 from holdfast.evaluate import asking
 from holdfast.evaluate.conversations import Conversation
+from holdfast.evaluate.row import Ranked, Row
 from holdfast.evaluate.vectors import Vectors
-
-Ranked = list[tuple[str, float]]
 
 RRF_K = 60
 _WORD = re.compile(r"\w+")
-
-
-class Row(ABC):
-    """One way of finding turns.
-
-    Args:
-        name: What it is called in the tables.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    @abstractmethod
-    def build(self, conversation: Conversation) -> None:
-        """Index a conversation; what was indexed before is gone."""
-
-    @abstractmethod
-    def rank(self, question: str, k: int) -> Ranked:
-        """Return ids and scores of the candidates, best first, k at most."""
-
-    @abstractmethod
-    def size(self) -> int:
-        """Return the bytes of the index; of one in memory, those of the texts and vectors."""
-
-    def close(self) -> None:  # noqa: B027  # most have nothing to let go of
-        """Let go of files."""
 
 
 class Fts5(Row):

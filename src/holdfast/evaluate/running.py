@@ -10,7 +10,7 @@ from typing import Any
 
 from holdfast.evaluate.conversations import Conversation
 from holdfast.evaluate.metrics import measured, rendered, tokens
-from holdfast.evaluate.rows import Ranked, Row
+from holdfast.evaluate.row import Ranked, Row
 from holdfast.evaluate.vectors import Vectors
 
 TIMED = 10
