@@ -89,10 +89,12 @@ class Entry(ABC):
         store: The store, with vectors.
         by_words: The same memories, opened so that `search` ranks by words; None where it cannot.
         commits: How it commits, as its database says.
+        may_be_short: Whether its vector search may find nothing where there is something.
     """
 
     option: ClassVar[str]
     title: ClassVar[str]
+    may_be_short: ClassVar[bool] = False
     chunk: ClassVar[int]
     """How many puts it is loaded with in one batch."""
 
@@ -238,6 +240,7 @@ class _Postgres(Entry):
 class LangGraphPostgres(_Postgres):
     option = "langgraph-postgres"
     title = "LangGraph PostgresStore"
+    may_be_short = True  # the namespace is held against the few that its index gave
     chunk = 2000
 
     def open(self, workshop: Workshop) -> None:
