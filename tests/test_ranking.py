@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from dataclasses import replace
 
 import pytest
@@ -240,6 +241,15 @@ def test_what_changes_is_found_as_it_is(store, opened):
     assert asked(other, "ferry") == ["The ferry leaves at nine", "Good"]
     store.forget(NS, source=Source("thread", "monday"))
     assert asked(other, "ferry") == []
+
+
+def test_what_was_forgotten_is_not_held_in_memory_either(store):
+    talk(store, ("Nora", "The zeppelin leaves at nine"))
+    assert asked(store, "zeppelin")
+    store.forget(NS, source=Source("thread", "monday"))
+    gc.collect()
+    held = [one for one in gc.get_objects() if isinstance(one, Document)]
+    assert not [one for one in held if "zeppelin" in one.tokens]
 
 
 def test_what_has_expired_is_not_recalled_and_takes_no_place(store):

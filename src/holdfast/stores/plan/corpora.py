@@ -73,7 +73,8 @@ class Corpora:
         """Return the texts of some spaces; yields what must be read for that."""
         rows = yield Sql("text_generations", {"spaces": list(asked.spaces)})
         found: list[Texts] = []
-        for row in rows:
+        # In one order for all, since whoever ranks holds the texts of several spaces at a time.
+        for row in sorted(rows, key=lambda row: row["id"]):
             texts = self._texts(row["id"])
             with texts.lock:
                 where = {"space": row["id"], "generation": texts.generation}

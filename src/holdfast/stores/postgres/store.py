@@ -100,12 +100,13 @@ class PostgresStore(SqlStore):
         return self._database.transact(transaction)
 
     def scrub(self) -> str | None:
-        """Do nothing more: no query, dump or backup made from now on holds what was erased.
+        """Let go of words in memory; no query, dump or backup from now on holds what was erased.
 
         The server's own files hold the bytes of deleted rows until it writes others in their
         place. VACUUM would make room for that at once, but reads whole tables and indexes, and
         overwrites nothing either; the server does it by itself, in the background.
         """
+        self._database.corpora.clear()
         self.transact(Transaction(_scrubbed, writes=True))
         return None
 

@@ -180,7 +180,9 @@ class SqliteStore(SqlStore):
     # Erasure
 
     def scrub(self) -> str | None:
-        """Take deleted words out of the index, and empty the write-ahead log."""
+        """Take deleted words out of memory and of the index, and empty the write-ahead log."""
+        self._corpora.clear()
+        self._matrices.clear()
         if self.path == ":memory:":
             return None
         try:
