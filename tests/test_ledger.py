@@ -16,7 +16,7 @@ from holdfast.errors import ConfigurationError, EmbedderFailed, InputError, OutO
 from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
 from holdfast.ledger import Ledger
 from holdfast.memory import Message
-from holdfast.operations import Export
+from holdfast.operations import Export, Rank
 from holdfast.testing.store_conformance import WordVectors
 
 NS = ("m",)
@@ -1056,6 +1056,9 @@ BAD_CALLS = {
     "an offset of a search": lambda store: store.search_journal(NS, "tea", offset=-1),
     "a question": lambda store: store.search_journal(NS, None),
     "neighbours": lambda store: store.neighbours(NS, "k", before=-1),
+    "a question to rank for": lambda store: store.perform(Rank(NS, None)),
+    "weights": lambda store: store.perform(Rank(NS, "tea", people=None)),
+    "a sort": lambda store: store.perform(Rank(NS, "tea", sorts=("thread",))),
     "a reader": lambda store: store.cursor(NS, "t", "\ud83d"),
     "two things to forget": lambda store: store.forget(NS, key="tea", filter={}),
     "no key to forget": lambda store: store.forget(NS, key=None),

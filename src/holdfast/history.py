@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, cast, get_args
 
-from langgraph.store.base import NOT_PROVIDED, Item, NotProvided
+from langgraph.store.base import NOT_PROVIDED, Item, NotProvided, SearchItem
 
 from holdfast.errors import InputError
 from holdfast.memory import MESSAGE_KIND, Message, is_storable
@@ -210,6 +210,17 @@ class Found:
     weights: dict[str, float]
     item: Item | None = None
     entry: Entry | None = None
+
+    def as_item(self) -> SearchItem:
+        """Return it as an item of a store, with its score; a message as one of kind `Message`."""
+        if self.entry is None:
+            assert self.item is not None
+            one = self.item
+            place = (one.namespace, one.key, one.value, one.created_at, one.updated_at)
+        else:
+            said = self.entry
+            place = (said.namespace, said.key, said.value, said.recorded_at, said.recorded_at)
+        return SearchItem(*place, self.score)
 
 
 @dataclass(frozen=True, slots=True)

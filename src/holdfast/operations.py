@@ -145,6 +145,7 @@ class Rank(LedgerOp[list[Found]]):
         limit: How many to return at most.
         people: Weights where people talk to each other.
         assistant: Weights where an assistant answers.
+        sorts: What to rank: `memory`, `message`, or both.
     """
 
     namespace: Namespace
@@ -152,6 +153,7 @@ class Rank(LedgerOp[list[Found]]):
     limit: int = 10
     people: Ranking = PEOPLE
     assistant: Ranking = ASSISTANT
+    sorts: tuple[str, ...] = ("memory", "message")
 
 
 @dataclass(frozen=True, slots=True)

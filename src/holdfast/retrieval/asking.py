@@ -143,25 +143,9 @@ def _flow(
     if isinstance(scope, Ledger):
         op = Rank(labels, question, k, ranking or PEOPLE, ranking or ASSISTANT)
         ranked = yield Perform(scope, op)
-        return [_ranked(one) for one in ranked]
+        return [_recalled(one.as_item(), one.score, one) for one in ranked]
     items = yield from find(scope, labels, question, k)
     return [_recalled(item, min(1.0, item.score or 0.0)) for item in items]
-
-
-def _ranked(found: Found) -> Recalled:
-    if found.entry is not None:
-        entry = found.entry
-        recorded = entry.recorded_at
-        said = Item(
-            namespace=entry.namespace,
-            key=entry.key,
-            value=entry.value,
-            created_at=recorded,
-            updated_at=recorded,
-        )
-        return _recalled(said, found.score, found)
-    assert found.item is not None
-    return _recalled(found.item, found.score, found)
 
 
 def _recalled(item: Item, score: float, found: Found | None = None) -> Recalled:

@@ -12,7 +12,8 @@ from holdfast.analysis import Bm25, count, known_tokens, question_tokens, value_
 from holdfast.flow import Flow, Perform, StoreOps
 from holdfast.ledger import Ledger
 from holdfast.memory import DEFAULT_KEY, profile_key, unwrap
-from holdfast.operations import SearchJournal
+from holdfast.operations import Rank
+from holdfast.stores.filters import check_filter, matches
 
 PAGE = 100
 MOST = 1_000
@@ -28,10 +29,12 @@ def find(
     wanted: Callable[[SearchItem], bool] = lambda item: True,
     fill: bool = False,
     filter: dict[str, Any] | None = None,
+    said: bool = False,
 ) -> Flow[list[SearchItem]]:
     """Return the items that a text is about, best first.
 
-    A store that gives scores ranks them itself; else they are ranked by words here.
+    In a ledger the ranker of `recall` ranks them; any other store that gives scores ranks them
+    itself; else they are ranked by words here.
 
     Args:
         store: Any `BaseStore`.
@@ -41,7 +44,47 @@ def find(
         wanted: Which items count.
         fill: Whether the newest items fill up what the search left free.
         filter: Fields that the stored values must have.
+        said: Whether messages of a ledger's journal count too; any other store keeps them as items.
     """
+    if isinstance(store, Ledger) and query:
+        ranked = yield from _by_ranker(store, namespace, query, limit, wanted, filter, said)
+        newest = SearchOp(namespace, limit=PAGE, filter=filter)
+        left = fill and len(ranked) < limit
+        pool = (yield from _newest(store, newest, None, wanted, limit)) if left else []
+        return _filled(ranked, pool)[:limit]
+    return (yield from _find_in_any(store, namespace, query, limit, wanted, fill, filter))
+
+
+def _by_ranker(
+    store: Ledger,
+    namespace: tuple[str, ...],
+    query: str,
+    limit: int,
+    wanted: Callable[[SearchItem], bool],
+    filter: dict[str, Any] | None,
+    said: bool,
+) -> Flow[list[SearchItem]]:
+    check_filter(filter)
+    sorts = ("memory", "message") if said else ("memory",)
+    most = max(limit, 1)
+    while True:
+        ranked = yield Perform(store, Rank(namespace, query, most, sorts=sorts))
+        items = [found.as_item() for found in ranked]
+        kept = [item for item in items if wanted(item) and matches(item.value, filter)]
+        if len(kept) >= limit or len(ranked) < most:
+            return kept[:limit]
+        most *= 4
+
+
+def _find_in_any(
+    store: BaseStore,
+    namespace: tuple[str, ...],
+    query: str,
+    limit: int,
+    wanted: Callable[[SearchItem], bool],
+    fill: bool,
+    filter: dict[str, Any] | None,
+) -> Flow[list[SearchItem]]:
     ops = [SearchOp(namespace, query=query or None, limit=max(limit, 1), filter=filter)]
     if fill:
         ops.append(SearchOp(namespace, limit=PAGE, filter=filter))
@@ -58,10 +101,12 @@ def find(
         pool = yield from _newest(store, ops[-1], first, wanted, enough)
     if unscored and query:
         ranked = by_words(query, pool)
-    if fill:
-        seen = {(item.namespace, item.key) for item in ranked}
-        ranked += [item for item in pool if (item.namespace, item.key) not in seen]
-    return ranked[:limit]
+    return (_filled(ranked, pool) if fill else ranked)[:limit]
+
+
+def _filled(ranked: list[SearchItem], pool: Sequence[SearchItem]) -> list[SearchItem]:
+    seen = {(item.namespace, item.key) for item in ranked}
+    return [*ranked, *(item for item in pool if (item.namespace, item.key) not in seen)]
 
 
 def _ranked(
@@ -127,29 +172,6 @@ def find_all(
             if place not in found or (item.score or 0) > (found[place].score or 0):
                 found[place] = item
     return best(found.values(), limit)
-
-
-def find_said(
-    store: BaseStore, namespace: tuple[str, ...], query: str, limit: int
-) -> Flow[list[SearchItem]]:
-    """Return the messages that a text is about, best first, from the journal of a store with one.
-
-    Any other store keeps messages as items, so that `find` returns them.
-    """
-    if not isinstance(store, Ledger):
-        return []
-    entries = yield Perform(store, SearchJournal(namespace, query, limit))
-    return [
-        SearchItem(
-            entry.namespace,
-            entry.key,
-            entry.value,
-            entry.recorded_at,
-            entry.recorded_at,
-            entry.score,
-        )
-        for entry in entries
-    ]
 
 
 def best(items: Iterable[SearchItem], limit: int) -> list[SearchItem]:

@@ -16,7 +16,7 @@ from holdfast.flow import Flow
 from holdfast.memory import clean
 from holdfast.mending import blocks_text, read_json
 from holdfast.namespace import current_store
-from holdfast.retrieval.finding import best, find, find_said
+from holdfast.retrieval.finding import find
 from holdfast.stores.filters import check_filter
 from holdfast.stores.plain import fenced
 from holdfast.tools.base import Refusal, memory_tool, tool_namespace
@@ -74,9 +74,8 @@ def create_search_memory_tool(
         place = fenced(current_store(store, config), namespace), namespace
         most = offset + limit
         try:
-            found = yield from find(*place, query, most, fill=True, filter=wanted)
-            if wanted is None:
-                found = best((*found, *(yield from find_said(*place, query, most))), most)
+            said = wanted is None
+            found = yield from find(*place, query, most, fill=True, filter=wanted, said=said)
         except (InputError, ValueError) as error:
             if wanted is None:
                 raise

@@ -11,7 +11,8 @@ from langgraph.store.base import ListNamespacesOp
 from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Who, Write
 from holdfast.memory import Message, is_storable
-from holdfast.operations import AsOf, LedgerOp, SearchJournal
+from holdfast.operations import AsOf, LedgerOp, Rank, SearchJournal
+from holdfast.ranking.weights import Ranking
 
 MOST = (1 << 63) - 1
 """The highest number that a database counts with."""
@@ -47,8 +48,21 @@ def check_op(op: LedgerOp[Any]) -> None:
             raise InputError(f"A source is a Source('thread', 'monday'), got {shown(given)}.")
     if isinstance(op, AsOf) and not op.time:
         raise InputError("time must be a datetime or an ISO 8601 text, got None.")
-    if isinstance(op, SearchJournal) and not isinstance(op.query, str):
-        raise InputError(f"query must be a text, got {shown(op.query)}.")
+    if isinstance(op, Rank | SearchJournal):
+        _check_asked(op)
+
+
+def _check_asked(op: Rank | SearchJournal) -> None:
+    asked = op.query if isinstance(op, SearchJournal) else op.question
+    if not isinstance(asked, str):
+        raise InputError(f"What is looked for must be a text, got {shown(asked)}.")
+    if isinstance(op, SearchJournal):
+        return
+    for weights in (op.people, op.assistant):
+        if not isinstance(weights, Ranking):
+            raise InputError(f"Weights are a Ranking(...), got {shown(weights)}.")
+    if not isinstance(op.sorts, tuple) or not set(op.sorts) <= {"memory", "message"}:
+        raise InputError(f"sorts are 'memory', 'message' or both, got {shown(op.sorts)}.")
 
 
 def check_page(limit: Any, offset: Any) -> None:

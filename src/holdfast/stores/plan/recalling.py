@@ -12,7 +12,6 @@ from langgraph.store.base import Item
 from holdfast.history import Found
 from holdfast.operations import Rank
 from holdfast.ranking import Asked, Placed, Ranking, rank
-from holdfast.ranking.corpus import GROUPS
 from holdfast.ranking.weights import SIGNALS
 from holdfast.stores.plan.corpora import Texts
 from holdfast.stores.plan.effects import Nearest, Plan, Refreshed, Sql
@@ -61,7 +60,8 @@ def recall(op: Rank, vector: Sequence[float] | None, embedder: str | None) -> Pl
     asked = Asked(op.question)
     if vector is not None and embedder is not None:
         spaces = list((yield from spaces_below(op.namespace)))
-        asked = Asked(op.question, *(yield from _cosines(spaces, texts, vector, embedder)))
+        compared = yield from _cosines(op, spaces, texts, vector, embedder)
+        asked = Asked(op.question, *compared)
     wanted = op.limit
     while True:
         placed = _ranked(texts, asked, op, wanted)
@@ -86,7 +86,7 @@ def _ranked(texts: Sequence[Texts], asked: Asked, op: Rank, count: int) -> list[
     with contextlib.ExitStack() as held:
         for one in texts:
             held.enter_context(one.lock)
-        for group in GROUPS:
+        for group in (group for sort in op.sorts for group in SORTS[sort]):
             corpora = [(one.groups[group], _weights(one, op)) for one in texts]
             found += rank(corpora, asked, count)
     return sorted(found, key=lambda one: (-one.score, -one.id))[:count]
@@ -97,16 +97,20 @@ def _weights(texts: Texts, op: Rank) -> Ranking:
 
 
 def _cosines(
-    spaces: Sequence[int], texts: Sequence[Texts], vector: Sequence[float], embedder: str
+    op: Rank,
+    spaces: Sequence[int],
+    texts: Sequence[Texts],
+    vector: Sequence[float],
+    embedder: str,
 ) -> Plan[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
     """Return numbers of texts with their cosines, less the mean of all."""
     import numpy as np
 
     numbers: list[int] = []
     cosines: list[float] = []
-    for sort, groups in SORTS.items():
+    for sort in op.sorts:
         near = yield Nearest(spaces, sort, embedder, vector, COMPARED)
-        mean = yield from _mean(texts, groups, vector)
+        mean = yield from _mean(texts, SORTS[sort], vector)
         numbers += [id for id, _ in near]
         cosines += [cosine - mean for _, cosine in near]
     order = np.argsort(np.array(numbers, np.int64))
