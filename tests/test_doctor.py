@@ -271,7 +271,7 @@ def test_each_kind_of_damage_is_found_and_named(path, name):
 VECTORS = {
     "a vector lost": (
         f"DELETE FROM vectors WHERE document = {TEA}",
-        Finding("vectors", NORA, "tea", "should have 1 vectors of 'lengths', has []"),
+        Finding("vectors", NORA, "tea", "should have 1 vectors of 'lengths/2', has []"),
     ),
     "a vector too many": (
         "INSERT INTO vectors SELECT document, 1, embedder, space, sort, vector FROM vectors "

@@ -211,10 +211,12 @@ def test_only_the_flow_room_calls_models_and_stores():
         if calling.search(line) and ">>>" not in line and "..." not in line
         if path.parent.name != "store_conformance"
     }
-    # These call managers and tools, or are their faces; never a model or a store.
+    # These call managers and tools, or are their faces; never a model or a store. The evaluation
+    # fills LangGraph's own store, which is one of those it compares.
     assert found <= {
         "flow.py",
         "cli/commands.py",
+        "evaluate/rows.py",
         "managers/memory_manager.py",
         "managers/store_manager.py",
         "stores/scoped.py",
