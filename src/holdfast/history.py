@@ -16,7 +16,6 @@ Who = Literal["user", "assistant", "tool", "document", "person"]
 SourceSort = Literal["message", "thread", "run", "document", "memory"]
 
 SOURCE_SORTS: tuple[str, ...] = get_args(SourceSort)
-LATEST = "9999-12-31T23:59:59.999999+00:00"
 
 
 @dataclass(frozen=True, slots=True)

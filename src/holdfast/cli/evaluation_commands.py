@@ -10,7 +10,7 @@ import typer
 
 from holdfast.cli import output
 from holdfast.cli.evaluation_tables import show
-from holdfast.cli.shared import Json, app, told
+from holdfast.cli.shared import Json, app, make_folder, told
 from holdfast.errors import ConfigurationError, InputError
 
 evaluation = typer.Typer(
@@ -91,7 +91,7 @@ def _measure(
     from holdfast.evaluate.reporting import write_outcomes
 
     if out is not None:
-        _make(Path(out).expanduser())  # told before the work, not after it
+        make_folder(Path(out).expanduser())  # told before the work, not after it
     conversations = chosen(read(data), _listed(only), _listed(without))
     vectors = _vectors(embedder, dims, cache)
     compared, left_out = rows_of(_listed(rows), vectors)
@@ -108,15 +108,6 @@ def _measure(
 
 def _listed(given: str | None) -> list[str]:
     return [one.strip() for one in (given or "").split(",") if one.strip()]
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"the folder {str(folder)!r} cannot be made: {error.strerror or error}"
-        ) from None
 
 
 def _vectors(embedder: str | None, dims: int | None, cache: str | None) -> Any:

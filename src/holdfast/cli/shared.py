@@ -128,7 +128,7 @@ def _place(address: str | None, *, make: bool) -> str:
     if file == ":memory:":
         raise InputError("':memory:' ends with the command; name a file")
     if make:
-        _make_folder(Path(file).parent)
+        make_folder(Path(file).parent, " of the store")
     elif not Path(file).exists():
         raise InputError(f"there is no store at {file!r} yet; `holdfast remember` makes one")
     if Path(file).is_dir():
@@ -136,10 +136,11 @@ def _place(address: str | None, *, make: bool) -> str:
     return file
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path, whose: str = "") -> None:
+    """Make a folder where there is none; raise InputError where that cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"the folder {str(folder)!r} of the store cannot be made: {error.strerror or error}"
+            f"the folder {str(folder)!r}{whose} cannot be made: {error.strerror or error}"
         ) from None

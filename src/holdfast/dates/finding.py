@@ -40,7 +40,6 @@ SENTENCE = 300
 """How many characters on either side of a phrase are looked through for its sentence."""
 
 _SPACE = re.compile(r"\s{1,3}")
-_NEXT_WORD = re.compile(r"\s*([a-z]+)")
 _SENTENCE_END = re.compile(r"[.!?\n](?=\s)|\n")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from holdfast.ranking import Document
 from holdfast.ranking.corpus import GROUPS
 from holdfast.stores.plan.effects import Refreshed, Sql
+from holdfast.stores.recent import Recent
 
 if TYPE_CHECKING:
     from holdfast.ranking import Corpus
@@ -63,9 +63,7 @@ class Corpora:
     """
 
     def __init__(self, most: int = MOST_TEXTS) -> None:
-        self._most = most
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[int, Texts] = OrderedDict()
+        self._kept: Recent[int, Texts] = Recent(Texts, len, most)
 
     def refreshed(
         self, asked: Refreshed
@@ -75,30 +73,15 @@ class Corpora:
         found: list[Texts] = []
         # In one order for all, since whoever ranks holds the texts of several spaces at a time.
         for row in sorted(rows, key=lambda row: row["id"]):
-            texts = self._texts(row["id"])
+            texts = self._kept.get(row["id"])
             with texts.lock:
                 where = {"space": row["id"], "generation": texts.generation}
                 changed = yield Sql("changed_texts", where)
                 texts.refresh(row["generation"], changed)
             found.append(texts)
-        self._bound()
+        self._kept.bound()
         return found
-
-    def _texts(self, space: int) -> Texts:
-        with self._lock:
-            texts = self._kept.pop(space, None) or Texts()
-            self._kept[space] = texts
-            return texts
-
-    def _bound(self) -> None:
-        """Let go of those that were not asked for longest."""
-        with self._lock:
-            size = sum(map(len, self._kept.values()))
-            while size > self._most and len(self._kept) > 1:
-                _, oldest = self._kept.popitem(last=False)
-                size -= len(oldest)
 
     def clear(self) -> None:
         """Let go of all."""
-        with self._lock:
-            self._kept.clear()
+        self._kept.clear()

@@ -34,7 +34,7 @@ SAMPLE = 64
 
 def speakers(op: Rank) -> Plan[frozenset[str]]:
     """Return the names of those who speak in the namespaces that are asked."""
-    texts = yield from _texts(op)
+    _, texts = yield from _texts(op)
     return frozenset(
         name for one in texts for corpus in one.groups.values() for name in corpus.speakers if name
     )
@@ -54,12 +54,11 @@ def masked(question: str, names: frozenset[str]) -> str:
 
 def recall(op: Rank, vector: Sequence[float] | None, embedder: str | None) -> Plan[list[Found]]:
     """Return what answers a question, best first."""
-    texts = yield from _texts(op)
+    spaces, texts = yield from _texts(op)
     if not texts:
         return []
     asked = Asked(op.question)
     if vector is not None and embedder is not None:
-        spaces = list((yield from spaces_below(op.namespace)))
         compared = yield from _cosines(op, spaces, texts, vector, embedder)
         asked = Asked(op.question, *compared)
     wanted = op.limit
@@ -72,12 +71,11 @@ def recall(op: Rank, vector: Sequence[float] | None, embedder: str | None) -> Pl
         wanted *= 2
 
 
-def _texts(op: Rank) -> Plan[list[Texts]]:
-    spaces = yield from spaces_below(op.namespace)
-    if not spaces:
-        return []
-    texts: list[Texts] = yield Refreshed(list(spaces))
-    return texts
+def _texts(op: Rank) -> Plan[tuple[list[int], list[Texts]]]:
+    """Return the spaces that are asked, and what they hold."""
+    spaces = list((yield from spaces_below(op.namespace)))
+    texts: list[Texts] = (yield Refreshed(spaces)) if spaces else []
+    return spaces, texts
 
 
 def _ranked(texts: Sequence[Texts], asked: Asked, op: Rank, count: int) -> list[Placed]:

@@ -151,9 +151,6 @@ SELECT EXISTS (
 SELECT id FROM documents
 WHERE id IN INTS(:ids) AND (embedder IS NULL OR embedder <> :embedder)
 
--- name: generation_of
-SELECT generation FROM documents WHERE id = :id
-
 -- Versions
 
 -- name: put_version

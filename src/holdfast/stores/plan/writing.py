@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -316,8 +316,3 @@ def expiry(now: str, ttl: float | None) -> str | None:
 def last_of_each(writes: Sequence[Prepared]) -> list[Prepared]:
     """Return the writes that count: of several to one place, the last."""
     return list({write.place: write for write in writes}.values())
-
-
-def unembedded(write: Prepared) -> Prepared:
-    """Return a write whose vectors are still to come."""
-    return replace(write, vectors=None)

@@ -8,7 +8,7 @@ CREATE TABLE settings (name text COLLATE "C" PRIMARY KEY, value text NOT NULL);
 CREATE TABLE spaces (
     id bigint PRIMARY KEY,
     path text COLLATE "C" NOT NULL UNIQUE,  -- labels joined by '.', which no label may hold
-    generation bigint NOT NULL              -- not kept up: nothing is held in memory here
+    generation bigint NOT NULL              -- not kept up: see documents.changed
 );
 
 -- One for each thing that can be found: a memory or a message.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from holdfast.stores.plan.effects import Nearest, Sql
+from holdfast.stores.recent import Recent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,9 +137,9 @@ class Matrices:
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[int, str, str], Matrix] = OrderedDict()
+        self._kept: Recent[tuple[int, str, str], Matrix] = Recent(
+            Matrix, lambda matrix: matrix.size, most
+        )
 
     def search(
         self, asked: Nearest
@@ -152,7 +152,7 @@ class Matrices:
         found: list[tuple[int, float]] = []
         grown = False
         for row in rows:
-            matrix = self._matrix((row["id"], asked.sort, asked.embedder))
+            matrix = self._kept.get((row["id"], asked.sort, asked.embedder))
             with matrix.lock:
                 if row["generation"] > matrix.generation:
                     yield from _load(matrix, asked, row)
@@ -160,27 +160,12 @@ class Matrices:
                 ids, vectors = matrix.view()
             found += _nearest(ids, vectors, vector, asked.count)
         if grown:
-            self._bound()
+            self._kept.bound()
         return sorted(found, key=lambda one: (-one[1], -one[0]))[: asked.count]
-
-    def _matrix(self, name: tuple[int, str, str]) -> Matrix:
-        with self._lock:
-            matrix = self._kept.pop(name, None) or Matrix()
-            self._kept[name] = matrix
-            return matrix
-
-    def _bound(self) -> None:
-        """Let go of those that were not used for longest."""
-        with self._lock:
-            size = sum(matrix.size for matrix in self._kept.values())
-            while size > self._most and len(self._kept) > 1:
-                _, oldest = self._kept.popitem(last=False)
-                size -= oldest.size
 
     def clear(self) -> None:
         """Let go of all."""
-        with self._lock:
-            self._kept.clear()
+        self._kept.clear()
 
 
 def _load(
