@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast import ConfigurationError, arecall, open_store, recall
+from holdfast.dates import find
 from holdfast.history import ChangeSet, Said, Source, Write
 from holdfast.memory import Message
 from holdfast.ranking import ASSISTANT, PEOPLE, SIGNALS, Asked, Corpus, Document, Ranking, rank
@@ -136,6 +137,22 @@ def test_whoever_is_named_in_the_question_counts_more():
         made.change((), [document(id, "likes tea", thread=id, speaker=speaker)])
     assert best(scores(made, "What does Ines say of tea?")) == 1
     assert best(scores(made, "What does Nora say of tea?")) == 0
+
+
+def test_what_was_said_on_a_day_that_is_named_counts_more():
+    made = Corpus()
+    days = ["2023-05-07T10:00:00", "2023-06-01T10:00:00", None]
+    made.change(
+        (), [document(n, "tea again", thread=n + 1, time=day) for n, day in enumerate(days)]
+    )
+    named = Asked("Who had tea on 7 May 2023?", find("on 7 May 2023"))
+    found = {one.id: one for one in rank([(made, PEOPLE)], named, 10)}
+    assert found[0].signals["when"] == 1.0
+    assert found[0].score > found[1].score == found[2].score
+    alone = rank([(made, PEOPLE)], Asked("What was on 7 May 2023?", named.times), 10)
+    assert [one.id for one in alone] == [0]
+    off = rank([(made, replace(PEOPLE, when=0))], Asked("What was on 7 May?", named.times), 10)
+    assert off == []
 
 
 def test_a_statement_counts_more_than_a_question():

@@ -146,6 +146,8 @@ class Rank(LedgerOp[list[Found]]):
         people: Weights where people talk to each other.
         assistant: Weights where an assistant answers.
         sorts: What to rank: `memory`, `message`, or both.
+        today: On which day it is asked (ISO 8601), for "yesterday" and "last May" in the question;
+            None takes only what needs no such day.
     """
 
     namespace: Namespace
@@ -154,6 +156,7 @@ class Rank(LedgerOp[list[Found]]):
     people: Ranking = PEOPLE
     assistant: Ranking = ASSISTANT
     sorts: tuple[str, ...] = ("memory", "message")
+    today: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

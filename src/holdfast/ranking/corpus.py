@@ -71,6 +71,7 @@ class Corpus:
         self._session = array("q")
         self._speaker = array("q")
         self._statement = array("d")
+        self._day = array("d")
         self._last: dict[int, tuple[int, datetime | None]] = {}
         self._sessions = 0
         self._arrays: dict[str, Any] = {}
@@ -121,6 +122,8 @@ class Corpus:
         self._speaker.append(self.speakers.setdefault(speaker, len(self.speakers)))
         first = not FIRST_PERSON.isdisjoint(document.tokens)
         self._statement.append(float(first) - float(document.asks))
+        moment = _moment(document.time)
+        self._day.append(moment.toordinal() if moment else 0)
         self._link(row, document)
 
     def _link(self, row: int, document: Document) -> None:
@@ -149,8 +152,8 @@ class Corpus:
 
     def array(self, name: str) -> Any:
         """Return a column: `alive`, `lengths`, `before`, `after`, `session`, `speaker`,
-        `statement`, `ids`, `windows` (lengths of texts with their surroundings), or
-        `session_lengths`.
+        `statement`, `day` (its ordinal, 0 for none), `ids`, `windows` (lengths of texts with their
+        surroundings), or `session_lengths`.
         """
         if name not in self._arrays:
             self._arrays[name] = self._made(name)
@@ -178,6 +181,7 @@ class Corpus:
             "session": self._session,
             "speaker": self._speaker,
             "statement": self._statement,
+            "day": self._day,
         }
         return np.array(kept[name])
 

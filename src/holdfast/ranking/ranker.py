@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from holdfast.dates import Expression
+
     Floats = NDArray[np.float64]
 
 MOST_TERMS = 32
@@ -32,11 +34,13 @@ class Asked:
 
     Args:
         text: In plain words.
+        times: Days that it names, as `holdfast.dates.find` returns them.
         ids: Numbers of texts whose vectors were compared, rising; None without an embedder.
         cosines: Of each of them, less the mean of all.
     """
 
     text: str
+    times: tuple[Expression, ...] = ()
     ids: NDArray[np.int64] | None = None
     cosines: Floats | None = None
 
@@ -60,8 +64,9 @@ class Placed(NamedTuple):
 def rank(corpora: Sequence[tuple[Corpus, Ranking]], asked: Asked, count: int) -> list[Placed]:
     """Return the texts that answer a question, best first, ties by number, newest first.
 
-    A text is found when a word of the question is in it, around it or in its session, or when its
-    cosine is above the mean; the other signals only order what was found.
+    A text is found when a word of the question is in it, around it or in its session, when it was
+    said on a day that the question names, or when its cosine is above the mean; as far as these
+    signals have a weight. The others only order what was found.
 
     Args:
         corpora: Each with the weights that fit it.
@@ -96,7 +101,10 @@ def _best(
 
     signals = _by_words(corpus, weights, {t: _telling(t, counts) for t in tokens})
     signals["meaning"] = _cosines(corpus, asked)
-    found = sum((np.maximum(signal, 0) for signal in signals.values()), np.zeros(corpus.rows)) > 0
+    signals["when"] = _said_when(corpus, asked.times)
+    found = np.zeros(corpus.rows, bool)
+    for name, signal in signals.items():
+        found |= (signal > 0) & (getattr(weights, name) > 0)
     signals["who"] = _named(corpus, tokens)
     signals["statement"] = corpus.array("statement")
     signals["substance"] = np.minimum(
@@ -199,6 +207,19 @@ def _cosines(corpus: Corpus, asked: Asked) -> Floats:
     ids = corpus.array("ids")
     places = np.minimum(np.searchsorted(asked.ids, ids), len(asked.ids) - 1)
     return np.where(asked.ids[places] == ids, asked.cosines[places], 0.0)
+
+
+def _said_when(corpus: Corpus, times: Sequence[Expression]) -> Floats:
+    """Return 1 for what was said on a day that is named, a half where that is ambiguous."""
+    import numpy as np
+
+    days = corpus.array("day")
+    when = np.zeros(corpus.rows)
+    for time in times:
+        first, last = time.interval.start.toordinal(), time.interval.end.toordinal()
+        within = (days >= first) & (days <= last) & (days > 0)
+        when[within] = np.maximum(when[within], 0.5 if time.ambiguous else 1.0)
+    return when
 
 
 def _named(corpus: Corpus, tokens: Sequence[str]) -> Floats:

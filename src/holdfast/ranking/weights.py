@@ -7,7 +7,7 @@ from math import isnan
 
 from holdfast.errors import ConfigurationError
 
-SIGNALS = ("words", "surroundings", "session", "who", "statement", "substance", "meaning")
+SIGNALS = ("words", "surroundings", "session", "who", "when", "statement", "substance", "meaning")
 """The signals, as `Recalled.signals` names them."""
 
 
@@ -26,6 +26,8 @@ class Ranking:
         session: The question's words in all that was said on that occasion, above the occasion
             that has least of them: 0 to 1.
         who: 1 where the speaker is named in the question.
+        when: 1 for what was said on a day that the question names ("last May", "on 3 June 2023"),
+            a half where what it names is ambiguous.
         statement: 1 for what is said in the first person, -1 for what ends as a question; both
             together cancel out.
         substance: How long the text is, 0 to 1: a bare greeting is near 0.
@@ -44,6 +46,7 @@ class Ranking:
     surroundings: float = 0.6
     session: float = 0.3
     who: float = 0.05
+    when: float = 0.1
     statement: float = 0.03
     substance: float = 0.1
     meaning: float = 0.8

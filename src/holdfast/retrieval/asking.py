@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from langgraph.store.base import BaseStore, Item
@@ -141,7 +142,8 @@ def _flow(
     labels = NamespaceTemplate(namespace)(config)
     scope = fenced(current_store(store, current_config(config)), labels)
     if isinstance(scope, Ledger):
-        op = Rank(labels, question, k, ranking or PEOPLE, ranking or ASSISTANT)
+        weights = (ranking or PEOPLE, ranking or ASSISTANT)
+        op = Rank(labels, question, k, *weights, today=date.today().isoformat())
         ranked = yield Perform(scope, op)
         return [_recalled(one.as_item(), one.score, one) for one in ranked]
     items = yield from find(scope, labels, question, k)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from langgraph.store.base import ListNamespacesOp
 
 from holdfast.errors import InputError, shown
-from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Who, Write
+from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Who, Write, instant
 from holdfast.memory import Message, is_storable
 from holdfast.operations import AsOf, LedgerOp, Rank, SearchJournal
 from holdfast.ranking.weights import Ranking
@@ -61,6 +61,8 @@ def _check_asked(op: Rank | SearchJournal) -> None:
     for weights in (op.people, op.assistant):
         if not isinstance(weights, Ranking):
             raise InputError(f"Weights are a Ranking(...), got {shown(weights)}.")
+    if op.today is not None:
+        instant(op.today, "today")
     if not isinstance(op.sorts, tuple) or not set(op.sorts) <= {"memory", "message"}:
         raise InputError(f"sorts are 'memory', 'message' or both, got {shown(op.sorts)}.")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from langgraph.store.base import Item
 
+from holdfast.dates import find
 from holdfast.history import Found
 from holdfast.operations import Rank
 from holdfast.ranking import Asked, Placed, Ranking, rank
@@ -57,10 +59,11 @@ def recall(op: Rank, vector: Sequence[float] | None, embedder: str | None) -> Pl
     spaces, texts = yield from _texts(op)
     if not texts:
         return []
-    asked = Asked(op.question)
+    times = find(op.question, datetime.fromisoformat(op.today) if op.today else None)
+    asked = Asked(op.question, times)
     if vector is not None and embedder is not None:
         compared = yield from _cosines(op, spaces, texts, vector, embedder)
-        asked = Asked(op.question, *compared)
+        asked = Asked(op.question, times, *compared)
     wanted = op.limit
     while True:
         placed = _ranked(texts, asked, op, wanted)
