@@ -145,7 +145,7 @@ DAMAGE = {
         Finding("current", NORA, "tea", "is not the one that it stands at"),
     ),
     "a delete undone by hand": (
-        "INSERT INTO items SELECT d.id, d.space, 'gone', v.id, '', '', NULL, 0, 0, NULL "
+        "INSERT INTO items SELECT d.id, d.space, 'gone', v.id, '', '', NULL, 0, 0, NULL, 0 "
         "FROM documents d, versions v WHERE d.sort = 'gone' AND v.key = 'gone' AND v.value IS NULL",
         Finding("current", NORA, "gone", "is a delete, but it is there"),
     ),

@@ -485,7 +485,7 @@ def test_variants_of_our_ranker_are_rows(chats, monkeypatch):
 def test_rows_without_an_embedder_are_left_out_with_a_word():
     rows, left_out = rows_of()
     assert [row.name for row in rows] == ["fts5", "bm25", "holdfast-words"]
-    variants = {f"holdfast-no-{signal}" for signal in SIGNALS}
+    variants = {f"holdfast-no-{signal}" for signal in SIGNALS if signal not in asking.OF_MEMORIES}
     assert set(left_out) == {"dense", "rrf", "zsum", "langgraph", "holdfast", *variants}
     with pytest.raises(ConfigurationError, match=r"dense.*need an embedder"):
         rows_of(["dense"])
@@ -567,7 +567,7 @@ def test_eval_shows_tables_and_what_was_left_out(chats):
     told = " ".join(shown.split())
     assert "5 questions about 2 conversations; 3 questions left out" in told
     assert "Left out: dense, rrf, zsum, langgraph, holdfast, holdfast-no-words" in told
-    assert "holdfast-no-meaning: needs an embedder" in told
+    assert "holdfast-no-recency: needs an embedder" in told
 
 
 def test_eval_writes_what_came_of_each_question(chats, tmp_path):

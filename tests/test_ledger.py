@@ -1201,6 +1201,8 @@ CALLS = {
     "keys": lambda ns, _: ((ns, "t"), {}),
     "doctor": lambda ns, _: ((ns,), {}),
     "pin": lambda ns, _: ((ns, "tea"), {}),
+    "note_recall": lambda ns, _: ((ns, ["tea"]), {"thread": "monday", "at": "2026-01-01"}),
+    "recalled_in": lambda ns, _: ((ns, "monday"), {}),
     "forget": lambda ns, _: ((ns,), {"source": Source("thread", "monday")}),
     "reindex": lambda ns, _: ((ns,), {}),
 }

@@ -35,6 +35,7 @@ from holdfast.stores.plan import erasing, reindexing
 from holdfast.stores.plan.committing import commit, prepare
 from holdfast.stores.plan.effects import Lock, Sql, Transaction
 from holdfast.stores.plan.indexing import Vector
+from holdfast.stores.plan.recalls import count
 from holdfast.stores.plan.spaces import now_text
 from holdfast.stores.postgres.locks import SINGLE, wanted
 from holdfast.stores.postgres.sql import statements
@@ -770,7 +771,7 @@ def test_a_deadlock_is_run_again(store):
         (space,) = yield Sql("space", {"path": "a.b"})
         tries.append(order)
         for number, key in enumerate(order):
-            yield Sql("recall", {"space": space["id"], "key": key, "times": 1, "now": now_text()})
+            yield from count(space["id"], {key: 1}, now_text())
             yield Sql("space", {"path": "a.b"})
             if number == 0 and len(tries) <= 2:
                 first.wait(20)

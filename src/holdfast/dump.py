@@ -40,12 +40,14 @@ class DumpedState(_Part):
         pinned: Whether somebody pinned it.
         recalls: How often it was recalled.
         recalled_at: When last.
+        strength: Recalls, faded up to then; by default all of them.
     """
 
     created_at: Time
     pinned: bool = False
     recalls: Number = 0
     recalled_at: Time | None = None
+    strength: float | None = None
 
 
 class DumpedVersion(_Part):

@@ -140,6 +140,7 @@ class Record:
         recalled_at: When last.
         expires_at: When its time to live ends, if it has one.
         superseded_by: Keys of current memories that say it is no longer so.
+        strength: Its recalls, faded up to `recalled_at`, by half in 30 days.
     """
 
     version: Version
@@ -149,6 +150,7 @@ class Record:
     recalled_at: datetime | None = None
     expires_at: datetime | None = None
     superseded_by: tuple[str, ...] = ()
+    strength: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON data."""
@@ -202,6 +204,8 @@ class Found:
         weights: What they were weighed by.
         item: The memory.
         entry: The message.
+        current: Whether it is still so, as far as is known.
+        same: Keys of others that say the same, in whose place it stands too.
     """
 
     score: float
@@ -209,6 +213,8 @@ class Found:
     weights: dict[str, float]
     item: Item | None = None
     entry: Entry | None = None
+    current: bool = True
+    same: tuple[str, ...] = ()
 
     def as_item(self) -> SearchItem:
         """Return it as an item of a store, with its score; a message as one of kind `Message`."""

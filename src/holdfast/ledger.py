@@ -14,7 +14,17 @@ from typing import Any, cast
 from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided
 
 from holdfast.errors import InputError, shown
-from holdfast.history import ChangeSet, Entry, Erasure, Finding, Job, Record, Source, Version
+from holdfast.history import (
+    ChangeSet,
+    Entry,
+    Erasure,
+    Finding,
+    Job,
+    Record,
+    Source,
+    Version,
+    instant,
+)
 from holdfast.memory import Receipt
 from holdfast.operations import (
     AsOf,
@@ -30,8 +40,10 @@ from holdfast.operations import (
     LedgerOp,
     Namespace,
     Neighbours,
+    NoteRecall,
     Pin,
     ReadCursor,
+    RecalledIn,
     Records,
     Reindex,
     Revert,
@@ -330,6 +342,49 @@ class Ledger(ABC):
     async def apin(self, namespace: Namespace, key: str, pinned: bool = True) -> bool:
         """Pin a memory, or unpin it, awaiting; see `pin`."""
         return await self.aperform(Pin(namespace, key, pinned))
+
+    def note_recall(
+        self,
+        namespace: Namespace,
+        keys: Sequence[str],
+        *,
+        thread: str | None = None,
+        at: datetime | str | None = None,
+    ) -> None:
+        """Note that memories or messages were recalled and used; `holdfast.recall` does so itself.
+
+        Reading stays fast: notes wait in memory, and are written many at once, at the latest with
+        the next commit of this store object, or when it is closed.
+
+        Args:
+            namespace: Stored labels; of exactly this namespace.
+            keys: What was recalled; what is not there is left out.
+            thread: In which conversation, for `recalled_in`.
+            at: When; by default now.
+        """
+        self.perform(NoteRecall(namespace, tuple(keys), thread, instant(at, "at")))
+
+    async def anote_recall(
+        self,
+        namespace: Namespace,
+        keys: Sequence[str],
+        *,
+        thread: str | None = None,
+        at: datetime | str | None = None,
+    ) -> None:
+        """Note that memories or messages were recalled, awaiting; see `note_recall`."""
+        await self.aperform(NoteRecall(namespace, tuple(keys), thread, instant(at, "at")))
+
+    def recalled_in(self, namespace: Namespace, thread: str) -> dict[str, datetime]:
+        """Return what was recalled in a thread in the last 90 days: keys, and when last.
+
+        What a model writes after it was shown these is rather an echo of them than news.
+        """
+        return self.perform(RecalledIn(namespace, thread))
+
+    async def arecalled_in(self, namespace: Namespace, thread: str) -> dict[str, datetime]:
+        """Return what was recalled in a thread, awaiting; see `recalled_in`."""
+        return await self.aperform(RecalledIn(namespace, thread))
 
     def forget(
         self,

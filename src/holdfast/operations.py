@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from holdfast.history import (
@@ -146,8 +147,11 @@ class Rank(LedgerOp[list[Found]]):
         people: Weights where people talk to each other.
         assistant: Weights where an assistant answers.
         sorts: What to rank: `memory`, `message`, or both.
-        today: On which day it is asked (ISO 8601), for "yesterday" and "last May" in the question;
-            None takes only what needs no such day.
+        today: When it is asked (ISO 8601), for "yesterday" and "last May" in the question, and for
+            how long ago things were; None means now, and takes of the question only what needs no
+            such day.
+        as_of: The state at an earlier time (ISO 8601); None for that of now.
+        past: Whether memories that are no longer so count; None decides by the question.
     """
 
     namespace: Namespace
@@ -157,6 +161,26 @@ class Rank(LedgerOp[list[Found]]):
     assistant: Ranking = ASSISTANT
     sorts: tuple[str, ...] = ("memory", "message")
     today: str | None = None
+    as_of: str | None = None
+    past: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRecall(LedgerOp[None]):
+    """See `Ledger.note_recall`."""
+
+    namespace: Namespace
+    keys: tuple[str, ...]
+    thread: str | None = None
+    at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecalledIn(LedgerOp[dict[str, datetime]]):
+    """See `Ledger.recalled_in`."""
+
+    namespace: Namespace
+    thread: str
 
 
 @dataclass(frozen=True, slots=True)

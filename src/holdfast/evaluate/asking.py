@@ -10,7 +10,12 @@ from holdfast.ledger import LedgerStore
 from holdfast.operations import Rank
 from holdfast.ranking.weights import ASSISTANT, PEOPLE, SIGNALS
 
-VARIANTS: tuple[tuple[str, Any], ...] = tuple((f"no-{name}", name) for name in SIGNALS)
+OF_MEMORIES = ("importance", "strength")
+"""Signals that messages do not have."""
+
+VARIANTS: tuple[tuple[str, Any], ...] = tuple(
+    (f"no-{name}", name) for name in SIGNALS if name not in OF_MEMORIES
+)
 """Rows `holdfast-NAME` beside `holdfast`: each a name and what `ranked` is given as `ranking`."""
 
 
@@ -30,7 +35,7 @@ def ranked(
         k: How many to return at most.
         ranking: The name of the signal that is switched off; None for the defaults.
     """
-    off = {} if ranking is None else {ranking: 0}
+    off: dict[str, Any] = {} if ranking is None else {ranking: 0.0}
     op = Rank(namespace, question, k, replace(PEOPLE, **off), replace(ASSISTANT, **off))
     found = store.perform(op)
     return [replace(one.entry, score=one.score) for one in found if one.entry is not None]

@@ -1,6 +1,8 @@
 """What speaks for a memory when a question is asked, as numbers, and how they are weighed."""
 
 from holdfast.ranking.corpus import Corpus, Document
+from holdfast.ranking.duplicates import distinct
+from holdfast.ranking.memories import Kept, recalled, weighed
 from holdfast.ranking.ranker import Asked, Placed, rank
 from holdfast.ranking.weights import ASSISTANT, PEOPLE, SIGNALS, Ranking
 
@@ -11,7 +13,11 @@ __all__ = [
     "Asked",
     "Corpus",
     "Document",
+    "Kept",
     "Placed",
     "Ranking",
+    "distinct",
     "rank",
+    "recalled",
+    "weighed",
 ]

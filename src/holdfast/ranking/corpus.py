@@ -39,6 +39,7 @@ class Document:
         speaker: Whoever said it, by name.
         time: When it was said (ISO 8601), where that is known.
         asks: Whether it ends as a question.
+        days: Stretches of days that it names, as ordinals of their first and last.
     """
 
     id: int
@@ -48,6 +49,7 @@ class Document:
     speaker: str | None = None
     time: str | None = None
     asks: bool = False
+    days: tuple[tuple[int, int], ...] = ()
 
 
 class Corpus:
@@ -72,6 +74,7 @@ class Corpus:
         self._speaker = array("q")
         self._statement = array("d")
         self._day = array("d")
+        self._named = array("q")
         self._last: dict[int, tuple[int, datetime | None]] = {}
         self._sessions = 0
         self._arrays: dict[str, Any] = {}
@@ -105,6 +108,11 @@ class Corpus:
             self._add(document)
         self._arrays = {}
 
+    def tokens(self, id: int) -> Sequence[str]:
+        """Return the tokens of a text; none where it is not there."""
+        document = self._at(id)
+        return document.tokens if document else ()
+
     def _at(self, id: int) -> Document | None:
         row = self._row.get(id)
         return None if row is None else self.documents[row]
@@ -120,10 +128,12 @@ class Corpus:
             times.append(often)
         speaker = document.speaker or ""
         self._speaker.append(self.speakers.setdefault(speaker, len(self.speakers)))
-        first = not FIRST_PERSON.isdisjoint(document.tokens)
-        self._statement.append(float(first) - float(document.asks))
+        own = not FIRST_PERSON.isdisjoint(document.tokens)
+        self._statement.append(float(own) - float(document.asks))
         moment = _moment(document.time)
         self._day.append(moment.toordinal() if moment else 0)
+        for begin, end in document.days:
+            self._named.extend((row, begin, end))
         self._link(row, document)
 
     def _link(self, row: int, document: Document) -> None:
@@ -152,8 +162,9 @@ class Corpus:
 
     def array(self, name: str) -> Any:
         """Return a column: `alive`, `lengths`, `before`, `after`, `session`, `speaker`,
-        `statement`, `day` (its ordinal, 0 for none), `ids`, `windows` (lengths of texts with their
-        surroundings), or `session_lengths`.
+        `statement`, `day` (its ordinal, 0 for none), `named` (rows, first and last days that
+        they name), `ids`, `windows` (lengths of texts with their surroundings), or
+        `session_lengths`.
         """
         if name not in self._arrays:
             self._arrays[name] = self._made(name)
@@ -175,6 +186,8 @@ class Corpus:
             spoken = self.array("alive") & (self.array("session") >= 0)
             lengths = self.array("lengths")[spoken]
             return np.bincount(self.array("session")[spoken], lengths, self._sessions)
+        if name == "named":
+            return np.array(self._named).reshape(-1, 3).T
         kept: dict[str, array[Any]] = {
             "before": self._before,
             "after": self._after,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdfast.analysis import K1, Counts, asking_tokens, question_tokens
+from holdfast.memory import MESSAGE_KIND
 from holdfast.ranking.corpus import Corpus
-from holdfast.ranking.weights import Ranking
+from holdfast.ranking.weights import SIGNALS, Ranking
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,12 +36,14 @@ class Asked:
     Args:
         text: In plain words.
         times: Days that it names, as `holdfast.dates.find` returns them.
+        now: Whether it asks for the present state.
         ids: Numbers of texts whose vectors were compared, rising; None without an embedder.
         cosines: Of each of them, less the mean of all.
     """
 
     text: str
     times: tuple[Expression, ...] = ()
+    now: bool = False
     ids: NDArray[np.int64] | None = None
     cosines: Floats | None = None
 
@@ -53,12 +56,14 @@ class Placed(NamedTuple):
         score: The sum of its signals, each times its weight, as a share of all weights.
         signals: Each before its weight.
         weights: What they were weighed by.
+        group: Which of the corpus's `GROUPS` it is of, where that matters.
     """
 
     id: int
     score: float
     signals: dict[str, float]
     weights: Ranking
+    group: str = ""
 
 
 def rank(corpora: Sequence[tuple[Corpus, Ranking]], asked: Asked, count: int) -> list[Placed]:
@@ -101,7 +106,7 @@ def _best(
 
     signals = _by_words(corpus, weights, {t: _telling(t, counts) for t in tokens})
     signals["meaning"] = _cosines(corpus, asked)
-    signals["when"] = _said_when(corpus, asked.times)
+    signals["when"] = _when(corpus, asked.times)
     found = np.zeros(corpus.rows, bool)
     for name, signal in signals.items():
         found |= (signal > 0) & (getattr(weights, name) > 0)
@@ -110,6 +115,8 @@ def _best(
     signals["substance"] = np.minimum(
         np.log1p(corpus.array("lengths")) / np.log1p(SUBSTANTIAL), 1.0
     )
+    if asked.now and weights.recency:
+        signals["recency"] = _recency(corpus, weights)
     total = sum(
         (getattr(weights, name) * signal for name, signal in signals.items()), np.zeros(corpus.rows)
     )
@@ -119,7 +126,8 @@ def _best(
         Placed(
             int(ids[row]),
             max(0.0, float(total[row]) / weights.total),
-            {name: float(signal[row]) for name, signal in signals.items()},
+            dict.fromkeys(SIGNALS, 0.0)
+            | {name: float(signal[row]) for name, signal in signals.items()},
             weights,
         )
         for row in _top(total, ids, count)
@@ -209,17 +217,35 @@ def _cosines(corpus: Corpus, asked: Asked) -> Floats:
     return np.where(asked.ids[places] == ids, asked.cosines[places], 0.0)
 
 
-def _said_when(corpus: Corpus, times: Sequence[Expression]) -> Floats:
-    """Return 1 for what was said on a day that is named, a half where that is ambiguous."""
+def _when(corpus: Corpus, times: Sequence[Expression]) -> Floats:
+    """Return 1 for what was said on a day that is asked about, or names such days alone.
+
+    Of a longer stretch of days that a text names, what lies within those asked about counts; where
+    the question is ambiguous, half of all that.
+    """
     import numpy as np
 
     days = corpus.array("day")
+    rows, begins, ends = corpus.array("named")
     when = np.zeros(corpus.rows)
     for time in times:
+        sure = 0.5 if time.ambiguous else 1.0
         first, last = time.interval.start.toordinal(), time.interval.end.toordinal()
         within = (days >= first) & (days <= last) & (days > 0)
-        when[within] = np.maximum(when[within], 0.5 if time.ambiguous else 1.0)
+        when[within] = np.maximum(when[within], sure)
+        common = np.minimum(ends, last) - np.maximum(begins, first) + 1
+        np.maximum.at(when, rows, sure * np.maximum(common, 0) / (ends - begins + 1))
     return when
+
+
+def _recency(corpus: Corpus, weights: Ranking) -> Floats:
+    """Return 1 for what was said on the newest day, a half a half-life before that."""
+    import numpy as np
+
+    days = corpus.array("day")
+    newest = days.max(initial=0.0)
+    recent = 0.5 ** ((newest - days) / weights.half_life_of(MESSAGE_KIND))
+    return np.where(days > 0, recent, 0.0)
 
 
 def _named(corpus: Corpus, tokens: Sequence[str]) -> Floats:

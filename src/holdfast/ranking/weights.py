@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from math import isnan
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from math import isfinite
+from types import MappingProxyType
+from typing import Any
 
 from holdfast.errors import ConfigurationError
 
-SIGNALS = ("words", "surroundings", "session", "who", "when", "statement", "substance", "meaning")
+SIGNALS = (
+    *("words", "surroundings", "session", "who", "when", "statement", "substance", "meaning"),
+    *("recency", "importance", "strength"),
+)
 """The signals, as `Recalled.signals` names them."""
 
 
@@ -27,15 +33,24 @@ class Ranking:
             that has least of them: 0 to 1.
         who: 1 where the speaker is named in the question.
         when: 1 for what was said on a day that the question names ("last May", "on 3 June 2023"),
-            a half where what it names is ambiguous.
+            or names such a day itself ("yesterday", said a day later); a half where what the
+            question names is ambiguous.
         statement: 1 for what is said in the first person, -1 for what ends as a question; both
             together cancel out.
         substance: How long the text is, 0 to 1: a bare greeting is near 0.
         meaning: Cosine of the vectors, less the mean of all texts asked: -1 to 1, mostly 0 to .6.
+        recency: Where the question asks for the state now, 1 for what is newest, and half of that
+            after each half-life; else 0.
+        importance: -1 (trivial) to 1 (vital) for a memory whose importance was given; else 0.
+        strength: How often and how recently a memory was recalled: 0 for never, a half for three
+            times just now; each recall fades by half in 30 days.
         length: How much BM25 holds a text's length against it, 0 to 1 (its parameter b).
+        half_life: Days after which the recency of a memory is half.
+        half_lives: The same for single kinds: names of schemas, or `Message`.
+        alike: From what share of common words on two texts take one place; above 1 never.
 
     Raises:
-        ConfigurationError: A weight is no number, or `length` is not from 0 to 1.
+        ConfigurationError: A weight is no number from 0 on, or another setting has no sense.
 
     Example:
         >>> Ranking(meaning=0).meaning
@@ -50,22 +65,51 @@ class Ranking:
     statement: float = 0.03
     substance: float = 0.1
     meaning: float = 0.8
+    recency: float = 0.05
+    importance: float = 0.05
+    strength: float = 0.05
     length: float = 0.4
+    half_life: float = 180.0
+    half_lives: Mapping[str, float] = field(
+        default_factory=lambda: MappingProxyType({"Message": 60.0}), hash=False
+    )
+    alike: float = 0.9
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            weight = getattr(self, field.name)
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or isnan(weight):
-                raise ConfigurationError(f"Ranking({field.name}=) is a number, got {weight!r}.")
-            if weight < 0:
-                raise ConfigurationError(f"Ranking({field.name}=) is 0 or more, got {weight!r}.")
+        if not isinstance(self.half_lives, Mapping):
+            raise ConfigurationError(
+                f"Ranking(half_lives=) is a dict of days by kind, got {self.half_lives!r}."
+            )
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        days = given.pop("half_lives")
+        given |= {f"half_lives[{kind!r}]": days[kind] for kind in days}
+        for name, number in given.items():
+            _check(name, number)
         if self.length > 1:
             raise ConfigurationError(f"Ranking(length=) is from 0 to 1, got {self.length!r}.")
+        object.__setattr__(self, "half_lives", MappingProxyType(dict(self.half_lives)))
 
     @property
     def total(self) -> float:
         """The sum of all weights; 1 where all signals are off."""
-        return sum(getattr(self, name) for name in SIGNALS) or 1.0
+        return float(sum(getattr(self, name) for name in SIGNALS)) or 1.0
+
+    def score(self, signals: Mapping[str, float]) -> float:
+        """Return the sum of signals, each times its weight, as a share of all weights."""
+        reached = sum(getattr(self, name) * signal for name, signal in signals.items())
+        return float(max(0.0, reached / self.total))
+
+    def half_life_of(self, kind: str) -> float:
+        """Return after how many days something of a kind is half as recent."""
+        return self.half_lives.get(kind, self.half_life)
+
+
+def _check(name: str, number: Any) -> None:
+    if isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number):
+        raise ConfigurationError(f"Ranking({name}=) is a number, got {number!r}.")
+    if number < 0 or (number == 0 and name.startswith("half")):
+        least = "more than 0" if name.startswith("half") else "0 or more"
+        raise ConfigurationError(f"Ranking({name}=) is {least}, got {number!r}.")
 
 
 PEOPLE = Ranking()

@@ -18,6 +18,7 @@ from holdfast.flow import adrive, drive
 from holdfast.ledger import LedgerStore
 from holdfast.operations import LedgerOp, Namespace
 from holdfast.stores import works
+from holdfast.stores.noting import Notes
 from holdfast.stores.plan.effects import (
     EmbedQuery,
     EmbedTexts,
@@ -53,6 +54,7 @@ class SqlStore(LedgerStore):
         self._threads = _threads()
         self._process = os.getpid()
         self._sweeper = Sweeper(self.sweep_ttl)
+        self._notes = Notes()
 
     # What a backend adds
 
@@ -102,7 +104,12 @@ class SqlStore(LedgerStore):
         return cast("T", await adrive(self._work(op), self._ado))
 
     def _work(self, op: LedgerOp[T]) -> Work[Any]:
-        return works.work(op, self.indexing, (self.ttl_config or {}).get("default_ttl"))
+        default_ttl = (self.ttl_config or {}).get("default_ttl")
+        return works.with_notes(op, self._notes, self.indexing, default_ttl)
+
+    def write_notes(self) -> None:
+        """Write down what was recalled and still waits to be counted."""
+        drive(works.noted(self._notes.take()), self._do)
 
     def scoped(self, namespace: Namespace) -> ScopedStore:
         """Return this store and ledger, fenced to a namespace; see `Ledger.scoped`."""

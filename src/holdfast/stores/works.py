@@ -18,10 +18,18 @@ from langgraph.store.base import (
 )
 
 from holdfast import operations
-from holdfast.errors import ConfigurationError, EmbedderFailed, InputError, StoreUnreadable, shown
+from holdfast.errors import (
+    ConfigurationError,
+    EmbedderFailed,
+    InputError,
+    StoreError,
+    StoreUnreadable,
+    shown,
+)
 from holdfast.history import Erasure, Finding, Found
 from holdfast.memory import Receipt
 from holdfast.stores.filters import check_filter
+from holdfast.stores.noting import Notes
 from holdfast.stores.plan import (
     committing,
     dumping,
@@ -30,6 +38,7 @@ from holdfast.stores.plan import (
     journal,
     past,
     recalling,
+    recalls,
     reindexing,
     restoring,
     reverting,
@@ -190,6 +199,7 @@ _PLANS: dict[type, Callable[[Any], Plan[Any]]] = {
     operations.Jobs: committing.jobs,
     operations.Keys: dumping.keys,
     operations.Export: dumping.export,
+    operations.RecalledIn: recalls.recalled_in,
 }
 
 
@@ -201,21 +211,56 @@ def work(op: operations.LedgerOp[Any], indexing: Indexing, default_ttl: float | 
         return _commit(prepare(op.changes, indexing, default_ttl), indexing)
     check_namespace(op.namespace, root=True)
     check_op(op)
-    if isinstance(op, operations.Rank):
-        return _rank(op, indexing)
-    if isinstance(op, operations.Revert):
-        return _revert(op, indexing)
-    if isinstance(op, operations.Forget):
-        return _forget(op, indexing)
-    if isinstance(op, operations.Reindex):
-        return _reindex(op, indexing)
-    if isinstance(op, operations.Doctor):
-        return _doctor(op, indexing)
-    if isinstance(op, operations.Import):
-        return _import(op, indexing)
+    if type(op) in _WORKS:
+        return _WORKS[type(op)](op, indexing)
     if type(op) not in _PLANS:
         raise InputError(f"{shown(op)} is not an operation that a ledger knows.")
     return _read(op)
+
+
+_COUNTED = (
+    *(operations.Commit, operations.Records, operations.RecalledIn, operations.Export),
+    *(operations.Forget, operations.Doctor),
+)
+"""Operations before which everything that was recalled is written down."""
+
+
+def with_notes(
+    op: operations.LedgerOp[Any], notes: Notes, indexing: Indexing, default_ttl: float | None
+) -> Work[Any]:
+    """Return what an operation comes to, with what was recalled before it.
+
+    Args:
+        op: The operation.
+        notes: What was recalled and still waits.
+        indexing: How it is indexed.
+        default_ttl: Minutes that a memory lives.
+    """
+    asked = work(op, indexing, default_ttl)
+    if isinstance(op, operations.NoteRecall):
+        return noted(notes.add(op))
+    if isinstance(op, _COUNTED):
+        return _after(notes.take(), asked)
+    return asked
+
+
+def _after(waiting: Sequence[operations.NoteRecall], asked: Work[Any]) -> Work[Any]:
+    yield from noted(waiting)
+    return (yield from asked)
+
+
+def noted(waiting: Sequence[operations.NoteRecall]) -> Work[None]:
+    """Write down what was recalled.
+
+    Whoever only reads is not to fail over it: where the store cannot be written to, it is not
+    counted.
+    """
+    if not waiting:
+        return
+    try:
+        yield Transaction(partial(recalls.note, waiting), writes=True)
+    except StoreError as error:
+        log.warning("%d recalls are not counted: %s", len(waiting), error)
 
 
 def _read(op: operations.LedgerOp[Any]) -> Work[Any]:
@@ -229,7 +274,7 @@ def _rank(op: operations.Rank, indexing: Indexing) -> Work[list[Found]]:
         names = yield Transaction(partial(recalling.speakers, op), writes=False)
         asked = recalling.masked(op.question, names)
         vector = (yield from _questions([asked], indexing)).get(asked)
-    plan = partial(recalling.recall, op, vector, indexing.fingerprint)
+    plan = partial(recalling.recall, op, vector, indexing)
     return cast("list[Found]", (yield Transaction(plan, writes=False)))
 
 
@@ -358,3 +403,19 @@ def setting(name: str) -> Plan[str | None]:
     """Return a setting of the database."""
     rows = yield Sql("setting", {"name": name})
     return rows[0]["value"] if rows else None
+
+
+def _note(op: operations.NoteRecall, indexing: Indexing) -> Work[None]:
+    return noted([op])
+
+
+_WORKS: dict[type, Callable[[Any, Indexing], Work[Any]]] = {
+    operations.Rank: _rank,
+    operations.NoteRecall: _note,
+    operations.Revert: _revert,
+    operations.Forget: _forget,
+    operations.Reindex: _reindex,
+    operations.Doctor: _doctor,
+    operations.Import: _import,
+}
+"""What operations come to that are more than one plan in one transaction."""

@@ -18,6 +18,7 @@ from holdfast.stores.plan.checking import check_changes
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Draw, Lock, Plan, Sql, SqlMany
 from holdfast.stores.plan.indexing import Fields, Indexing, Vector, is_paths
+from holdfast.stores.plan.recalls import count
 from holdfast.stores.plan.spaces import (
     chunks,
     joined,
@@ -221,15 +222,9 @@ def _recalled(path: str, keys: Sequence[str]) -> Plan[None]:
     if not keys:
         return
     rows = yield Sql("space", {"path": path})
-    now = now_text()
     if rows:
         times = {key: keys.count(key) for key in dict.fromkeys(keys)}
-        space = rows[0]["id"]
-        counted = [
-            {"space": space, "key": key, "times": number, "now": now}
-            for key, number in times.items()
-        ]
-        yield SqlMany("recall", counted)
+        yield from count(rows[0]["id"], times, now_text())
 
 
 def _schedule(path: str, changes: ChangeSet) -> Plan[None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.ranking import Document
 from holdfast.ranking.corpus import GROUPS
+from holdfast.stores.plan.documents import read_days
 from holdfast.stores.plan.effects import Refreshed, Sql
 from holdfast.stores.recent import Recent
 
@@ -47,12 +48,12 @@ class Texts:
 
 def _document(row: Mapping[str, Any]) -> Document:
     tokens = row["tokens"].split(" ")
+    days = read_days(row["days"])
     if row["thread"] is None:
-        return Document(row["id"], "memory", tokens)
+        return Document(row["id"], "memory", tokens, days=days)
     group = "said" if row["role"] == "user" else "answer"
-    return Document(
-        row["id"], group, tokens, row["thread"], row["speaker"], row["time"], bool(row["asks"])
-    )
+    said = (row["thread"], row["speaker"], row["time"], bool(row["asks"]), days)
+    return Document(row["id"], group, tokens, *said)
 
 
 class Corpora:

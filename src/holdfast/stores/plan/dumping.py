@@ -199,6 +199,7 @@ def _state(row: Row) -> dict[str, Any]:
         "pinned": bool(row["pinned"]),
         "recalls": row["recalls"],
         "recalled_at": row["recalled_at"],
+        "strength": row["strength"] or None,
     }
     return _said(state)
 

@@ -166,7 +166,8 @@ def _restore(item: Row, space: int, version: Row, indexing: Indexing) -> Plan[No
     (revision,) = yield Draw(1)
     id = item["id"]
     texts = indexing.texts(read_value(version["value"]) or {}, read_fields(version["fields"]))
-    rows = document_rows(id, space, "memory", texts, None, revision, None)
+    when = version["recorded_at"]
+    rows = document_rows(id, space, "memory", texts, None, revision, None, when)
     yield Sql("put_document", rows["document"])
     yield Sql("drop_words", {"id": id})
     yield Sql("drop_vectors", {"id": id})
@@ -181,6 +182,7 @@ def _erase_items(items: Sequence[Row], space: int) -> Plan[None]:
     ids = [{"id": item["id"], "revision": revision} for item in items]
     for name in ("delete_item", "drop_document", "drop_words", "drop_vectors"):
         yield SqlMany(name, ids)
+    yield SqlMany("erase_recalled", [{"space": space, "key": item["key"]} for item in items])
     yield Sql("raise_generation", {"space": space, "revision": revision})
 
 
@@ -204,6 +206,8 @@ def _erase_messages(messages: Sequence[Row]) -> Plan[None]:
         yield Sql("erase_messages", {"ids": part})
     for name in ("drop_document", "drop_words", "drop_vectors"):
         yield SqlMany(name, ids)
+    places = [{"space": row["space"], "key": row["key"]} for row in messages]
+    yield SqlMany("erase_recalled", places)
     threads = sorted({row["thread"] for row in messages})
     for part in chunks(threads):
         yield Sql("erase_empty_cursors", {"ids": part})
@@ -216,7 +220,9 @@ def _erase_names(source: Source, scope: Sequence[int]) -> Plan[int]:
     """Erase the name of a thread of which no message is left; return how many there were."""
     if source.sort != "thread":
         return 0
-    rows = yield Sql("threads_named", {"spaces": list(scope), "thread": source.ref})
+    where = {"spaces": list(scope), "thread": source.ref}
+    yield Sql("erase_recalled_in", where)
+    rows = yield Sql("threads_named", where)
     for part in chunks([row["id"] for row in rows]):
         yield Sql("erase_cursors", {"ids": part})
         yield Sql("erase_threads", {"ids": part})
@@ -231,6 +237,7 @@ def _erase_spaces(spaces: Sequence[int]) -> Plan[None]:
         yield Sql("erase_cursors", {"ids": part})
         yield Sql("erase_threads", {"ids": part})
     yield Sql("erase_jobs", where)
+    yield Sql("erase_recalled_below", where)
     documents = yield Sql("gone_documents", where)
     for part in chunks([row["id"] for row in documents]):
         yield Sql("erase_documents", {"ids": part})

@@ -128,7 +128,8 @@ def _put(
     for id, (key, (message, number)) in zip(ids, fresh.items(), strict=True):
         vectors = None if stretch.vectors is None else [stretch.vectors[number]]
         text = [message_text(message)]
-        found.append(document_rows(id, space, "message", text, vectors, revision, embedder))
+        when = message.time or now
+        found.append(document_rows(id, space, "message", text, vectors, revision, embedder, when))
         kept.append(message_row(id, space, thread, seqs[key], key, message, now))
     yield SqlMany("put_document", [rows["document"] for rows in found])
     yield SqlMany("put_message", kept)

@@ -53,6 +53,7 @@ def _record(row: Row, version: Version, newer: tuple[str, ...]) -> Record:
         time_of(row["recalled_at"]),
         time_of(row["expires_at"]),
         newer,
+        row["strength"],
     )
 
 

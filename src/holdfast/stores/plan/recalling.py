@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from langgraph.store.base import Item
-
-from holdfast.dates import find
-from holdfast.history import Found
+from holdfast.dates import asks_about, find
+from holdfast.history import Entry, Found, instant
 from holdfast.operations import Rank
-from holdfast.ranking import Asked, Placed, Ranking, rank
+from holdfast.ranking import Asked, Placed, Ranking, distinct, rank, weighed
 from holdfast.ranking.weights import SIGNALS
 from holdfast.stores.plan.corpora import Texts
 from holdfast.stores.plan.effects import Nearest, Plan, Refreshed, Sql
+from holdfast.stores.plan.indexing import Indexing
 from holdfast.stores.plan.journal import entry_of
-from holdfast.stores.plan.reading import item_of
 from holdfast.stores.plan.spaces import chunks, now_text, spaces_below
+from holdfast.stores.plan.state import Memory, Present, State, state_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,12 @@ SORTS = {"memory": ("memory",), "message": ("said", "answer")}
 
 COMPARED = 300
 """How many texts of a sort have their own cosine; that of all others is taken to be the mean."""
+
+LOOKED_AT = 60
+"""How many memories are weighed by what is kept beside them, at the least."""
+
+SPARE = 10
+"""How many messages more than asked for are ranked, since some may say the same."""
 
 SAMPLE = 64
 """From how many texts the mean of all cosines is told."""
@@ -54,24 +61,35 @@ def masked(question: str, names: frozenset[str]) -> str:
     return left if re.search(r"\w", left) else question
 
 
-def recall(op: Rank, vector: Sequence[float] | None, embedder: str | None) -> Plan[list[Found]]:
+def recall(op: Rank, vector: Sequence[float] | None, indexing: Indexing) -> Plan[list[Found]]:
     """Return what answers a question, best first."""
-    spaces, texts = yield from _texts(op)
+    if op.as_of is None:
+        spaces, texts = yield from _texts(op)
+        state: State = Present()
+    else:
+        spaces, texts, state = yield from state_at(op, indexing)
     if not texts:
         return []
-    times = find(op.question, datetime.fromisoformat(op.today) if op.today else None)
-    asked = Asked(op.question, times)
-    if vector is not None and embedder is not None:
-        compared = yield from _cosines(op, spaces, texts, vector, embedder)
-        asked = Asked(op.question, times, *compared)
+    asked = _asked(op)
+    if vector is not None and indexing.fingerprint is not None:
+        compared = yield from _cosines(op, spaces, texts, vector, indexing.fingerprint)
+        asked = replace(asked, ids=compared[0], cosines=compared[1])
     wanted = op.limit
     while True:
         placed = _ranked(texts, asked, op, wanted)
-        found = yield from _found(placed)
-        # Some may have expired, or be gone since the texts were read.
+        there = yield from state.memories([one.id for one in placed if one.group == "memory"])
+        kept = distinct(_weighed(placed, there, op), partial(_tokens, texts))
+        found = yield from _found(kept[: op.limit], there)
+        # Some may be no longer so, say the same, or be gone since the texts were read.
         if len(found) >= op.limit or len(placed) < wanted:
-            return found[: op.limit]
+            return found
         wanted *= 2
+
+
+def _asked(op: Rank) -> Asked:
+    said = op.as_of or op.today
+    times = find(op.question, datetime.fromisoformat(said) if said else None)
+    return Asked(op.question, times, asks_about(op.question) == "now")
 
 
 def _texts(op: Rank) -> Plan[tuple[list[int], list[Texts]]]:
@@ -79,6 +97,34 @@ def _texts(op: Rank) -> Plan[tuple[list[int], list[Texts]]]:
     spaces = list((yield from spaces_below(op.namespace)))
     texts: list[Texts] = (yield Refreshed(spaces)) if spaces else []
     return spaces, texts
+
+
+def _tokens(texts: Sequence[Texts], id: int) -> Sequence[str]:
+    corpora = (corpus for one in texts for corpus in one.groups.values())
+    return next((tokens for corpus in corpora if (tokens := corpus.tokens(id))), ())
+
+
+def _weighed(placed: Sequence[Placed], there: Mapping[int, Memory], op: Rank) -> list[Placed]:
+    """Weigh what is kept beside memories, and leave out those that are no longer so.
+
+    A question about the past finds these too.
+    """
+    now = datetime.fromisoformat(instant(op.as_of or op.today, "today") or now_text())
+    past = asks_of_past(op, now) if op.past is None else op.past
+    asks_now = asks_about(op.question) == "now"
+    found: list[Placed] = []
+    for one in placed:
+        if one.group != "memory":
+            found.append(one)
+        elif one.id in there and (past or there[one.id].kept.current):
+            found.append(weighed(one, there[one.id].kept, now, asks_now=asks_now))
+    return sorted(found, key=lambda one: (-one.score, -one.id))
+
+
+def asks_of_past(op: Rank, now: datetime) -> bool:
+    """Tell whether a question asks about what was, by its words or by days that it names."""
+    over = (time.interval.end < now.date() for time in find(op.question, now))
+    return asks_about(op.question) == "past" or any(over)
 
 
 def _ranked(texts: Sequence[Texts], asked: Asked, op: Rank, count: int) -> list[Placed]:
@@ -89,8 +135,10 @@ def _ranked(texts: Sequence[Texts], asked: Asked, op: Rank, count: int) -> list[
             held.enter_context(one.lock)
         for group in (group for sort in op.sorts for group in SORTS[sort]):
             corpora = [(one.groups[group], _weights(one, op)) for one in texts]
-            found += rank(corpora, asked, count)
-    return sorted(found, key=lambda one: (-one.score, -one.id))[:count]
+            # What is kept beside memories may still move them up.
+            most = max(4 * count, LOOKED_AT) if group == "memory" else count + SPARE
+            found += [one._replace(group=group) for one in rank(corpora, asked, most)]
+    return found
 
 
 def _weights(texts: Texts, op: Rank) -> Ranking:
@@ -139,18 +187,28 @@ def _floats(stored: Any) -> Any:
     return np.frombuffer(stored, "<f4") if isinstance(stored, bytes) else np.asarray(stored, "<f4")
 
 
-def _found(placed: Sequence[Placed]) -> Plan[list[Found]]:
+def _found(
+    kept: Sequence[tuple[Placed, Sequence[int]]], there: Mapping[int, Memory]
+) -> Plan[list[Found]]:
     """Return what stands at numbers, in their order; what is no longer there is left out."""
-    there: dict[int, Any] = {}
-    for part in chunks([one.id for one in placed]):
+    ids = [id for one, same in kept for id in (one.id, *same) if id not in there]
+    said: dict[int, Entry] = {}
+    for part in chunks(ids):
         for row in (yield Sql("messages_by_id", {"ids": part})):
-            there[row["id"]] = entry_of(row)
-        for row in (yield Sql("items_by_id", {"ids": part, "now": now_text()})):
-            there[row["id"]] = item_of(row)
-    return [_one(there[one.id], one) for one in placed if one.id in there]
-
-
-def _one(what: Any, placed: Placed) -> Found:
-    weights = {name: getattr(placed.weights, name) for name in SIGNALS}
-    found = (placed.score, placed.signals, weights)
-    return Found(*found, item=what) if isinstance(what, Item) else Found(*found, entry=what)
+            said[row["id"]] = entry_of(row)
+    found: list[Found] = []
+    for one, same in kept:
+        others = tuple(
+            there[id].item.key if id in there else said[id].key
+            for id in same
+            if id in there or id in said
+        )
+        weights = {name: getattr(one.weights, name) for name in SIGNALS}
+        told = (one.score, one.signals, weights)
+        if one.id in there:
+            memory = there[one.id]
+            current = memory.kept.current
+            found.append(Found(*told, item=memory.item, current=current, same=others))
+        elif one.id in said:
+            found.append(Found(*told, entry=said[one.id], same=others))
+    return found

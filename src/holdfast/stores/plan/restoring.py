@@ -204,7 +204,11 @@ class _Restoring:
         if known and vectors is not None and len(vectors) != len(texts):
             vectors = None  # some were lost; `reindex` makes them anew
         space, revision = self._spaces[one.path], self._revision
-        return document_rows(id, space, sort, texts, vectors, revision, owner.embedder)
+        if isinstance(owner, DumpedMessage):
+            said = owner.time or owner.recorded_at
+        else:
+            said = owner.updated_at
+        return document_rows(id, space, sort, texts, vectors, revision, owner.embedder, said)
 
     # The journal
 
@@ -398,4 +402,5 @@ def _state(item: DumpedState) -> dict[str, Any]:
         "pinned": int(item.pinned),
         "recalls": item.recalls,
         "recalled_at": item.recalled_at,
+        "strength": float(item.recalls) if item.strength is None else item.strength,
     }

@@ -29,6 +29,7 @@ DELETE FROM spaces WHERE id IN INTS(:spaces)
   AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.space = spaces.id)
   AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.space = spaces.id)
   AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.space = spaces.id)
+  AND NOT EXISTS (SELECT 1 FROM recalled r WHERE r.space = spaces.id)
 
 -- Items
 
@@ -48,6 +49,18 @@ SELECT i.id, s.path, i.key, v.value, v.ttl, i.created_at, i.updated_at, i.expire
 FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
 WHERE i.id IN INTS(:ids) AND (i.expires_at IS NULL OR i.expires_at > :now)
 
+-- What is no longer so: memories that a current one names as such, and those whose time is over.
+-- name: recallable
+SELECT i.id, s.path, i.key, v.value, v.ttl, i.created_at, i.updated_at, i.expires_at,
+       i.strength, i.recalled_at, v.importance, v.valid_from, v.valid_to,
+       EXISTS (
+           SELECT 1 FROM supersessions x JOIN items n ON n.version = x.version
+           WHERE x.space = i.space AND x.key = i.key
+             AND (n.expires_at IS NULL OR n.expires_at > :now)
+       ) AS superseded
+FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
+WHERE i.id IN INTS(:ids) AND (i.expires_at IS NULL OR i.expires_at > :now)
+
 -- name: newest_in
 SELECT i.id, s.path, i.key, v.value, v.ttl, i.created_at, i.updated_at, i.expires_at
 FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
@@ -64,10 +77,11 @@ LIMIT :limit OFFSET :offset
 
 -- name: put_item
 INSERT INTO items
-    (id, space, key, version, created_at, updated_at, expires_at, pinned, recalls, recalled_at)
+    (id, space, key, version, created_at, updated_at, expires_at, pinned, recalls, recalled_at,
+     strength)
 VALUES
     (:id, :space, :key, :version, :created_at, :updated_at, :expires_at, :pinned, :recalls,
-     :recalled_at)
+     :recalled_at, :strength)
 ON CONFLICT (id) DO UPDATE
 SET version = excluded.version, updated_at = excluded.updated_at,
     expires_at = excluded.expires_at
@@ -88,20 +102,44 @@ UPDATE items SET pinned = :pinned
 WHERE space = :space AND key = :key AND (expires_at IS NULL OR expires_at > :now) RETURNING id
 
 -- name: recall
-UPDATE items SET recalls = recalls + :times, recalled_at = :now
-WHERE space = :space AND key = :key
+UPDATE items SET recalls = recalls + :times, recalled_at = :now, strength = :strength
+WHERE id = :id
+
+-- name: strengths
+SELECT id, key, strength, recalled_at FROM items WHERE space = :space AND key IN TEXTS(:keys)
+
+-- name: put_recalled
+INSERT INTO recalled (space, thread, key, recalled_at) VALUES (:space, :thread, :key, :at)
+ON CONFLICT (space, thread, key) DO UPDATE SET recalled_at = excluded.recalled_at
+
+-- name: drop_recalled
+DELETE FROM recalled WHERE space = :space AND recalled_at < :before
+
+-- name: recalled_in
+SELECT key, recalled_at FROM recalled WHERE space = :space AND thread = :thread
+ORDER BY recalled_at, key
+
+-- name: erase_recalled
+DELETE FROM recalled WHERE space = :space AND key = :key
+
+-- name: erase_recalled_in
+DELETE FROM recalled WHERE space IN INTS(:spaces) AND thread = :thread
+
+-- name: erase_recalled_below
+DELETE FROM recalled WHERE space IN INTS(:spaces)
 
 -- Documents, words and vectors
 
 -- name: put_document
-INSERT INTO documents (id, space, sort, generation, length, embedder)
-VALUES (:id, :space, :sort, :revision, :length, :embedder)
+INSERT INTO documents (id, space, sort, generation, length, embedder, days)
+VALUES (:id, :space, :sort, :revision, :length, :embedder, :days)
 ON CONFLICT (id) DO UPDATE
 SET sort = excluded.sort, generation = excluded.generation, length = excluded.length,
-    embedder = excluded.embedder
+    embedder = excluded.embedder, days = excluded.days
 
 -- name: drop_document
-UPDATE documents SET sort = 'gone', generation = :revision, length = 0, embedder = NULL
+UPDATE documents SET sort = 'gone', generation = :revision, length = 0, embedder = NULL,
+    days = NULL
 WHERE id = :id
 
 -- name: erase_documents
@@ -171,7 +209,7 @@ ON CONFLICT DO NOTHING
 -- The last version of each key; a row of NULLs where there is the space, and nothing else.
 -- name: standing
 SELECT s.id AS space, v.id AS version, v.key, v.value, v.revision, v.recorded_at,
-       i.id, i.created_at, i.expires_at, i.pinned, i.recalls, i.recalled_at
+       i.id, i.created_at, i.expires_at, i.pinned, i.recalls, i.recalled_at, i.strength
 FROM spaces s
 LEFT JOIN versions v ON v.space = s.id AND v.key IN TEXTS(:keys)
   AND v.revision = (
@@ -283,7 +321,7 @@ ORDER BY v.space, v.key
 SELECT id, space, key FROM versions WHERE id IN INTS(:ids) ORDER BY revision, space, key
 
 -- name: versions_at
-SELECT id, revision, value, fields FROM versions WHERE space = :space AND key = :key
+SELECT id, revision, value, fields, recorded_at FROM versions WHERE space = :space AND key = :key
 ORDER BY revision
 
 -- name: seal_erased

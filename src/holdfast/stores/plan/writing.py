@@ -260,12 +260,12 @@ def _rows(
         **state,
     }
     found |= document_rows(
-        id, change.space, "memory", write.texts, write.vectors, revision, embedder
+        id, change.space, "memory", write.texts, write.vectors, revision, embedder, recorded
     )
     return found
 
 
-_FRESH: dict[str, Any] = {"pinned": 0, "recalls": 0, "recalled_at": None}
+_FRESH: dict[str, Any] = {"pinned": 0, "recalls": 0, "recalled_at": None, "strength": 0.0}
 
 
 def _state(live: Row) -> dict[str, Any]:

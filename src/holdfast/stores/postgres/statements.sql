@@ -69,7 +69,7 @@ SELECT id, CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)
 FROM spaces WHERE id IN INTS(:spaces)
 
 -- name: changed_texts
-SELECT d.id, d.sort, w.tokens, m.thread, m.role, m.speaker, m.time,
+SELECT d.id, d.sort, w.tokens, m.thread, m.role, m.speaker, m.time, m.recorded_at, d.days,
        rtrim(m.text) LIKE '%?' AS asks
 FROM documents d LEFT JOIN words w ON w.document = d.id LEFT JOIN messages m ON m.id = d.id
 WHERE d.space = :space
@@ -118,14 +118,15 @@ LIMIT :limit
 -- What is written often many times at once: the rows come as one JSON text.
 
 -- name: many_put_document
-INSERT INTO documents (id, space, sort, generation, length, embedder)
-SELECT id, space, sort, revision, length, embedder
+INSERT INTO documents (id, space, sort, generation, length, embedder, days)
+SELECT id, space, sort, revision, length, embedder, days
 FROM json_to_recordset(CAST(:rows AS json)) AS row (
-    id bigint, space bigint, sort text, revision bigint, length integer, embedder text
+    id bigint, space bigint, sort text, revision bigint, length integer, embedder text,
+    days text
 )
 ON CONFLICT (id) DO UPDATE
 SET sort = excluded.sort, generation = excluded.generation, length = excluded.length,
-    embedder = excluded.embedder
+    embedder = excluded.embedder, days = excluded.days
 
 -- name: many_put_version
 INSERT INTO versions
@@ -137,8 +138,10 @@ FROM json_populate_recordset(CAST(NULL AS versions), CAST(:rows AS json))
 
 -- name: many_put_item
 INSERT INTO items
-    (id, space, key, version, created_at, updated_at, expires_at, pinned, recalls, recalled_at)
-SELECT id, space, key, version, created_at, updated_at, expires_at, pinned, recalls, recalled_at
+    (id, space, key, version, created_at, updated_at, expires_at, pinned, recalls, recalled_at,
+     strength)
+SELECT id, space, key, version, created_at, updated_at, expires_at, pinned, recalls, recalled_at,
+       strength
 FROM json_populate_recordset(CAST(NULL AS items), CAST(:rows AS json))
 ON CONFLICT (id) DO UPDATE
 SET version = excluded.version, updated_at = excluded.updated_at,

@@ -93,6 +93,7 @@ class PostgresStore(SqlStore):
     def close(self) -> None:
         """Close the connections; closing twice is harmless."""
         self.stop_ttl_sweeper()
+        self.write_notes()
         self._database.close()
 
     def transact(self, transaction: Transaction) -> Any:

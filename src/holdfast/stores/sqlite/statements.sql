@@ -44,7 +44,7 @@ ORDER BY v.document, v.part
 SELECT id, generation FROM spaces WHERE id IN INTS(:spaces)
 
 -- name: changed_texts
-SELECT d.id, d.sort, w.tokens, m.thread, m.role, m.speaker, m.time,
+SELECT d.id, d.sort, w.tokens, m.thread, m.role, m.speaker, m.time, m.recorded_at, d.days,
        rtrim(m.text) LIKE '%?' AS asks
 FROM documents d LEFT JOIN words w ON w.rowid = d.id LEFT JOIN messages m ON m.id = d.id
 WHERE d.space = :space AND d.sort IN ('memory', 'message', 'gone') AND d.generation > :generation

@@ -1,0 +1,102 @@
+"""What speaks for a memory beside its words: how much it matters, and how firmly it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from holdfast.ranking.ranker import Placed
+from holdfast.ranking.weights import Ranking
+
+FADING = timedelta(days=30)
+"""After which time a recall counts half."""
+
+FIRM = 3.0
+"""How many fresh recalls make a memory half as firm as it can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept beside a memory's value.
+
+    Args:
+        kind: The name of its schema.
+        since: Since when it is so, or else when it was written.
+        importance: 1 (trivial) to 5 (vital), where somebody said.
+        strength: Its recalls, faded up to `recalled_at`.
+        recalled_at: When it was last recalled.
+        current: Whether it is still so.
+    """
+
+    kind: str
+    since: datetime
+    importance: int | None = None
+    strength: float = 0.0
+    recalled_at: datetime | None = None
+    current: bool = True
+
+
+def faded(strength: float, since: datetime, now: datetime) -> float:
+    """Return what is left of a strength: half of it after each `FADING`.
+
+    Example:
+        >>> faded(8.0, datetime(2026, 1, 1), datetime(2026, 3, 2))
+        2.0
+    """
+    passed = max(now - since, timedelta(0))
+    return float(strength * 0.5 ** (passed / FADING))
+
+
+def recalled(
+    strength: float, since: datetime | None, times: int, now: datetime
+) -> tuple[float, datetime]:
+    """Return the strength after some more recalls, and as of when.
+
+    One number tells how often and how recently: each recall counts one, and fades.
+
+    Source: Anderson and Schooler, "Reflections of the Environment in Memory" (1991): what was
+    needed often and lately is likely to be needed. They find a power of time; an exponential is
+    taken here, since a sum of those can be kept without the single times.
+
+    Args:
+        strength: Before.
+        since: As of when that was; None for never.
+        times: How often it was recalled.
+        now: When.
+    """
+    if since is None:
+        return float(times), now
+    if now < since:
+        return strength + faded(times, now, since), since
+    return faded(strength, since, now) + times, now
+
+
+def weighed(placed: Placed, kept: Kept, now: datetime, *, asks_now: bool) -> Placed:
+    """Return a memory with the signals that are kept beside its value.
+
+    Args:
+        placed: As its words and vectors place it.
+        kept: What is kept beside its value.
+        now: When it is asked.
+        asks_now: Whether the question asks for the present state.
+    """
+    weights = placed.weights
+    signals = placed.signals | {
+        "importance": 0.0 if kept.importance is None else (kept.importance - 3) / 2,
+        "strength": _firmness(kept, now),
+        "recency": recency(now - kept.since, kept.kind, weights) if asks_now else 0.0,
+    }
+    return placed._replace(signals=signals, score=weights.score(signals))
+
+
+def recency(age: timedelta, kind: str, weights: Ranking) -> float:
+    """Return 1 for what is of today, a half after the half-life of its kind."""
+    days = max(age / timedelta(days=1), 0.0)
+    return float(0.5 ** (days / weights.half_life_of(kind)))
+
+
+def _firmness(kept: Kept, now: datetime) -> float:
+    if kept.recalled_at is None:
+        return 0.0
+    left = faded(kept.strength, kept.recalled_at, now)
+    return left / (left + FIRM)
