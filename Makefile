@@ -27,6 +27,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/stores.py
 	$(BIN)/python benchmarks/recall.py
+	$(BIN)/python benchmarks/habits.py
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/test_documents.py

@@ -771,7 +771,7 @@ def test_a_deadlock_is_run_again(store):
         (space,) = yield Sql("space", {"path": "a.b"})
         tries.append(order)
         for number, key in enumerate(order):
-            yield from count(space["id"], {key: 1}, now_text())
+            yield from count(space["id"], {key: 1}, now_text(), used=True)
             yield Sql("space", {"path": "a.b"})
             if number == 0 and len(tries) <= 2:
                 first.wait(20)

@@ -350,8 +350,9 @@ class Ledger(ABC):
         *,
         thread: str | None = None,
         at: datetime | str | None = None,
+        used: bool = False,
     ) -> None:
-        """Note that memories or messages were recalled and used; `holdfast.recall` does so itself.
+        """Note that memories or messages were recalled; `holdfast.recall` does so itself.
 
         Reading stays fast: notes wait in memory, and are written many at once, at the latest with
         the next commit of this store object, or when it is closed.
@@ -361,8 +362,10 @@ class Ledger(ABC):
             keys: What was recalled; what is not there is left out.
             thread: In which conversation, for `recalled_in`.
             at: When; by default now.
+            used: Whether they were of use, as far as somebody knows: that makes them stronger,
+                while only to be shown counts a tenth of it.
         """
-        self.perform(NoteRecall(namespace, tuple(keys), thread, instant(at, "at")))
+        self.perform(NoteRecall(namespace, tuple(keys), thread, instant(at, "at"), used))
 
     async def anote_recall(
         self,
@@ -371,9 +374,10 @@ class Ledger(ABC):
         *,
         thread: str | None = None,
         at: datetime | str | None = None,
+        used: bool = False,
     ) -> None:
         """Note that memories or messages were recalled, awaiting; see `note_recall`."""
-        await self.aperform(NoteRecall(namespace, tuple(keys), thread, instant(at, "at")))
+        await self.aperform(NoteRecall(namespace, tuple(keys), thread, instant(at, "at"), used))
 
     def recalled_in(self, namespace: Namespace, thread: str) -> dict[str, datetime]:
         """Return what was recalled in a thread in the last 90 days: keys, and when last.

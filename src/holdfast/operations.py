@@ -173,6 +173,7 @@ class NoteRecall(LedgerOp[None]):
     keys: tuple[str, ...]
     thread: str | None = None
     at: str | None = None
+    used: bool = False
 
 
 @dataclass(frozen=True, slots=True)

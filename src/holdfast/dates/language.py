@@ -1,11 +1,11 @@
-"""The table of a language (`tables/dates_english.toml`), read once, and its patterns compiled."""
+"""The table of a language (`tables/dates_english.toml`), read once."""
 
 from __future__ import annotations
 
 import functools
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -23,6 +23,28 @@ LEAD = "lead"
 """What a phrase is said to need that stands before another expression."""
 
 
+@functools.cache
+def compiled(source: str) -> re.Pattern[str]:
+    """Return a pattern; compiled when a text first asks for it, since most texts ask for none."""
+    return re.compile(source)
+
+
+class Patterns(Mapping[str, re.Pattern[str]]):
+    """Patterns by name, each compiled when it is first asked for."""
+
+    def __init__(self, sources: Mapping[str, str]) -> None:
+        self._sources = sources
+
+    def __getitem__(self, name: str) -> re.Pattern[str]:
+        return compiled(self._sources[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources)
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """A form in which a time is said.
@@ -30,14 +52,19 @@ class Phrase:
     Args:
         meaning: Which function reads it.
         needs: The table one of whose words the text must hold for it to be looked for.
-        pattern: The form.
+        source: The form, as a pattern.
         fits: What else must hold of where it stands: one of these, of each all.
     """
 
     meaning: str
     needs: str
-    pattern: re.Pattern[str]
+    source: str
     fits: tuple[tuple[str, ...], ...]
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The form, compiled."""
+        return compiled(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +93,8 @@ class Language:
         phrases: The forms of expressions.
         sketches: For each need one pattern that matches where a phrase with that need does.
         leads: The forms of what stands before an expression and makes another of it.
-        beside: What may stand beside an expression, compiled.
-        asked: What tells which time a question asks about, compiled, in the table's order.
+        beside: What may stand beside an expression.
+        asked: What tells which time a question asks about, in the table's order.
         lists: The lists of words that `beside` is made of.
     """
 
@@ -75,10 +102,10 @@ class Language:
     kinds: Mapping[str, frozenset[str]]
     words: frozenset[str]
     phrases: tuple[Phrase, ...]
-    sketches: Mapping[str, re.Pattern[str]]
+    sketches: Patterns
     leads: tuple[Phrase, ...]
-    beside: Mapping[str, re.Pattern[str]]
-    asked: Mapping[str, re.Pattern[str]]
+    beside: Patterns
+    asked: Patterns
     lists: Mapping[str, frozenset[str]]
 
     def speaks_of_time(self, plain: str) -> bool:
@@ -180,9 +207,9 @@ def _compiled(form: str, slots: Mapping[str, str], named: bool = True) -> str:
     return spaced.replace("[- ]", "(?:-| )").replace(" ", r"\s{1,3}")
 
 
-def _guarded(pattern: str, whole: bool) -> re.Pattern[str]:
+def _guarded(pattern: str, whole: bool) -> str:
     """Return a pattern that does not start within a word, nor end within one if it is whole."""
-    return re.compile(f"{_NOT_BEFORE}(?:{pattern}){_NOT_AFTER if whole else ''}")
+    return f"{_NOT_BEFORE}(?:{pattern}){_NOT_AFTER if whole else ''}"
 
 
 def _phrases(entries: Iterable[Mapping[str, Any]], slots: Mapping[str, str]) -> tuple[Phrase, ...]:
@@ -191,7 +218,7 @@ def _phrases(entries: Iterable[Mapping[str, Any]], slots: Mapping[str, str]) -> 
         Phrase(
             meaning=entry["meaning"],
             needs=entry.get("needs", LEAD),
-            pattern=_guarded(_compiled(form, slots), "needs" in entry),
+            source=_guarded(_compiled(form, slots), "needs" in entry),
             fits=tuple(tuple(all_of.split()) for all_of in entry.get("fits", ())),
         )
         for entry in entries
@@ -199,16 +226,16 @@ def _phrases(entries: Iterable[Mapping[str, Any]], slots: Mapping[str, str]) -> 
     )
 
 
-def _sketches(
-    entries: Iterable[Mapping[str, Any]], slots: Mapping[str, str]
-) -> dict[str, re.Pattern[str]]:
+def _sketches(entries: Iterable[Mapping[str, Any]], slots: Mapping[str, str]) -> Patterns:
     """Return, for all phrases with the same need, one pattern that tells whether one matches."""
     forms: dict[str, list[str]] = {}
     for entry in entries:
         for form in entry["says"]:
             unnamed = _GROUP.sub("(?:", _compiled(form, slots, named=False))
             forms.setdefault(entry.get("needs", LEAD), []).append(unnamed)
-    return {needs: _guarded("|".join(every), needs != LEAD) for needs, every in forms.items()}
+    return Patterns(
+        {needs: _guarded("|".join(every), needs != LEAD) for needs, every in forms.items()}
+    )
 
 
 def _kinds(tables: Mapping[str, Mapping[str, Any]], needed: set[str]) -> dict[str, frozenset[str]]:
@@ -245,17 +272,18 @@ def english() -> Language:
         phrases=_phrases(phrases, slots),
         sketches=_sketches((*phrases, *leads), slots),
         leads=_phrases(leads, slots),
-        beside={
-            name: re.compile(
-                rf"(?<!\w)(?:{one_of(forms)})(?:\s{{1,3}}|-)(?:the\s{{1,3}})?"
-                if name in before
-                else rf"(?<!\w)(?:{one_of(forms)})(?!\w)"
-            )
-            for name, forms in beside.items()
-        },
-        asked={
-            name: re.compile(rf"(?<![\w'])(?:{one_of(forms)})(?![\w'])")
-            for name, forms in asked.items()
-        },
+        beside=Patterns(
+            {
+                name: (
+                    rf"(?<!\w)(?:{one_of(forms)})(?:\s{{1,3}}|-)(?:the\s{{1,3}})?"
+                    if name in before
+                    else rf"(?<!\w)(?:{one_of(forms)})(?!\w)"
+                )
+                for name, forms in beside.items()
+            }
+        ),
+        asked=Patterns(
+            {name: rf"(?<![\w'])(?:{one_of(forms)})(?![\w'])" for name, forms in asked.items()}
+        ),
         lists={name: frozenset(forms) for name, forms in beside.items()},
     )

@@ -8,9 +8,9 @@ from holdfast.ranking.ranker import Placed
 
 
 def distinct(
-    placed: Sequence[Placed], tokens: Callable[[int], Sequence[str]]
+    placed: Sequence[Placed], tokens: Callable[[int], Sequence[str]], count: int
 ) -> list[tuple[Placed, list[int]]]:
-    """Return what is placed, each with the numbers of those after it that say the same.
+    """Return the first of what is placed, each with those after it that say the same.
 
     Two texts say the same when they share as many words as `Ranking.alike` asks for, as a share of
     all words in both. What a person said stays apart from what is believed because of it, as long
@@ -22,9 +22,12 @@ def distinct(
     Args:
         placed: Best first.
         tokens: Gives the tokens of a text by its number.
+        count: How many at most; what is placed after the last of them is not looked at.
     """
     kept: list[tuple[Placed, list[int], frozenset[str]]] = []
     for one in placed:
+        if len(kept) == count:
+            break
         words = frozenset(tokens(one.id))
         same = next((other for other in kept if _alike(words, other[2], one.weights.alike)), None)
         if same is None:

@@ -11,6 +11,12 @@ from holdfast.ranking.weights import Ranking
 FADING = timedelta(days=30)
 """After which time a recall counts half."""
 
+SHOWN = 0.1
+"""What a recall counts that is not known to have been of use; one that was counts 1.
+
+If both counted the same, whatever comes first once would stay first by being recalled.
+"""
+
 FIRM = 3.0
 """How many fresh recalls make a memory half as firm as it can be."""
 
@@ -48,7 +54,7 @@ def faded(strength: float, since: datetime, now: datetime) -> float:
 
 
 def recalled(
-    strength: float, since: datetime | None, times: int, now: datetime
+    strength: float, since: datetime | None, times: float, now: datetime
 ) -> tuple[float, datetime]:
     """Return the strength after some more recalls, and as of when.
 
@@ -61,7 +67,7 @@ def recalled(
     Args:
         strength: Before.
         since: As of when that was; None for never.
-        times: How often it was recalled.
+        times: How often it was recalled, each time by what it counts.
         now: When.
     """
     if since is None:

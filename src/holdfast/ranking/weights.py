@@ -42,8 +42,9 @@ class Ranking:
         recency: Where the question asks for the state now, 1 for what is newest, and half of that
             after each half-life; else 0.
         importance: -1 (trivial) to 1 (vital) for a memory whose importance was given; else 0.
-        strength: How often and how recently a memory was recalled: 0 for never, a half for three
-            times just now; each recall fades by half in 30 days.
+        strength: How often and how recently a memory was recalled and of use: 0 for never, a half
+            for three times just now; each fades by half in 30 days, and counts a tenth where
+            nobody said that it was of use.
         length: How much BM25 holds a text's length against it, 0 to 1 (its parameter b).
         half_life: Days after which the recency of a memory is half.
         half_lives: The same for single kinds: names of schemas, or `Message`.
@@ -66,8 +67,8 @@ class Ranking:
     substance: float = 0.1
     meaning: float = 0.8
     recency: float = 0.05
-    importance: float = 0.05
-    strength: float = 0.05
+    importance: float = 0.03
+    strength: float = 0.1
     length: float = 0.4
     half_life: float = 180.0
     half_lives: Mapping[str, float] = field(

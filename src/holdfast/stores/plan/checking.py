@@ -36,20 +36,26 @@ def check_op(op: LedgerOp[Any]) -> None:
         given = getattr(op, field.name)
         if given is None and field.default is None:
             continue
-        if field.name in _TEXTS:
-            _check_text(given, field.name)
-        elif field.name == "keys":
-            _check_texts(given, "keys")
-        elif field.name in _NUMBERS:
-            _check_number(given, field.name)
-        elif field.name == "thread":
-            _check_text(given, "The name of a thread")
-        elif field.name == "source" and not isinstance(given, Source):
-            raise InputError(f"A source is a Source('thread', 'monday'), got {shown(given)}.")
+        _check_field(field.name, given)
     if isinstance(op, AsOf) and not op.time:
         raise InputError("time must be a datetime or an ISO 8601 text, got None.")
     if isinstance(op, Rank | SearchJournal):
         _check_asked(op)
+
+
+def _check_field(name: str, given: Any) -> None:
+    if name in _TEXTS:
+        _check_text(given, name)
+    elif name == "keys":
+        _check_texts(given, "keys")
+    elif name in _NUMBERS:
+        _check_number(given, name)
+    elif name == "thread":
+        _check_text(given, "The name of a thread")
+    elif name == "used" and not isinstance(given, bool):
+        raise InputError(f"used must be True or False, got {shown(given)}.")
+    elif name == "source" and not isinstance(given, Source):
+        raise InputError(f"A source is a Source('thread', 'monday'), got {shown(given)}.")
 
 
 def _check_asked(op: Rank | SearchJournal) -> None:
@@ -61,8 +67,10 @@ def _check_asked(op: Rank | SearchJournal) -> None:
     for weights in (op.people, op.assistant):
         if not isinstance(weights, Ranking):
             raise InputError(f"Weights are a Ranking(...), got {shown(weights)}.")
-    if op.today is not None:
-        instant(op.today, "today")
+    instant(op.today, "today")
+    instant(op.as_of, "as_of")
+    if op.past is not None and not isinstance(op.past, bool):
+        raise InputError(f"past must be True, False or None, got {shown(op.past)}.")
     if not isinstance(op.sorts, tuple) or not set(op.sorts) <= {"memory", "message"}:
         raise InputError(f"sorts are 'memory', 'message' or both, got {shown(op.sorts)}.")
 

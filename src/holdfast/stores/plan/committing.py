@@ -224,7 +224,7 @@ def _recalled(path: str, keys: Sequence[str]) -> Plan[None]:
     rows = yield Sql("space", {"path": path})
     if rows:
         times = {key: keys.count(key) for key in dict.fromkeys(keys)}
-        yield from count(rows[0]["id"], times, now_text())
+        yield from count(rows[0]["id"], times, now_text(), used=True)
 
 
 def _schedule(path: str, changes: ChangeSet) -> Plan[None]:

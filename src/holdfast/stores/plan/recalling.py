@@ -78,8 +78,8 @@ def recall(op: Rank, vector: Sequence[float] | None, indexing: Indexing) -> Plan
     while True:
         placed = _ranked(texts, asked, op, wanted)
         there = yield from state.memories([one.id for one in placed if one.group == "memory"])
-        kept = distinct(_weighed(placed, there, op), partial(_tokens, texts))
-        found = yield from _found(kept[: op.limit], there)
+        kept = distinct(_weighed(placed, there, op), partial(_tokens, texts), op.limit)
+        found = yield from _found(kept, there)
         # Some may be no longer so, say the same, or be gone since the texts were read.
         if len(found) >= op.limit or len(placed) < wanted:
             return found

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from holdfast.history import instant
 from holdfast.operations import NoteRecall, RecalledIn
-from holdfast.ranking import recalled
+from holdfast.ranking.memories import SHOWN, recalled
 from holdfast.stores.plan.effects import Lock, Plan, Sql, SqlMany
 from holdfast.stores.plan.spaces import chunks, joined, now_text, space_of, time_of
 
@@ -37,17 +37,17 @@ def _noted(space: int, noted: Sequence[NoteRecall]) -> Plan[None]:
         for statement in ("taken_memories", "taken_messages"):
             rows = yield Sql(statement, {"space": space, "keys": part})
             there |= {row["key"] for row in rows}
-    times: dict[str, dict[str, int]] = {}
+    times: dict[tuple[str, bool], dict[str, int]] = {}
     receipts: dict[tuple[str, str], str] = {}
     for one in noted:
         at = one.at or now_text()
         for key in there.intersection(one.keys):
-            counts = times.setdefault(at, {})
+            counts = times.setdefault((at, one.used), {})
             counts[key] = counts.get(key, 0) + 1
             if one.thread is not None:
                 receipts[one.thread, key] = max(at, receipts.get((one.thread, key), at))
-    for at, counts in sorted(times.items()):
-        yield from count(space, counts, at)
+    for (at, used), counts in sorted(times.items()):
+        yield from count(space, counts, at, used=used)
     if receipts:
         rows = [
             {"space": space, "thread": thread, "key": key, "at": at}
@@ -58,14 +58,15 @@ def _noted(space: int, noted: Sequence[NoteRecall]) -> Plan[None]:
         yield Sql("drop_recalled", {"space": space, "before": oldest})
 
 
-def count(space: int, times: Mapping[str, int], at: str) -> Plan[None]:
+def count(space: int, times: Mapping[str, int], at: str, *, used: bool) -> Plan[None]:
     """Count recalls of memories of one namespace, whose places must be locked."""
+    worth = 1.0 if used else SHOWN
     rows = []
     for part in chunks(list(times)):
         for row in (yield Sql("strengths", {"space": space, "keys": part})):
             before = time_of(row["recalled_at"])
             now = datetime.fromisoformat(at)
-            strength, since = recalled(row["strength"], before, times[row["key"]], now)
+            strength, since = recalled(row["strength"], before, worth * times[row["key"]], now)
             last = instant(since, "at")
             rows.append(
                 {
