@@ -58,10 +58,7 @@ class WordSearch:
 
     def _begin(self) -> Plan[None]:
         (size,) = yield Sql("size", {"spaces": self._spaces, "sort": self._sort})
-        languages = marks()
-        rows = yield Sql(self._named("held"), self._where([(mark,) for mark in languages]))
-        known = zip(languages.values(), rows, strict=True)
-        self._asked = question_words(self._query, {name for name, row in known if row["there"]})
+        self._asked = question_words(self._query, (yield from self._languages()))
         rows = yield Sql(self._named("holding"), self._where(self._asked))
         holding = {word: row["documents"] for word, row in zip(self._asked, rows, strict=True)}
         mean = float(size["length"]) / size["documents"] if size["documents"] else 0.0
@@ -70,6 +67,16 @@ class WordSearch:
         held = [word for word in self._asked if holding[word]]
         self._asked = sorted(held, key=counts.rarity, reverse=True)[:MOST_TERMS]
         self._left = list(self._asked)
+
+    def _languages(self) -> Plan[list[str]]:
+        """Return the languages of what is searched; first asks whether there are any at all."""
+        known = marks()
+        (any_mark,) = yield Sql(self._named("held"), self._where([tuple(known)]))
+        if not any_mark["there"]:
+            return []
+        rows = yield Sql(self._named("held"), self._where([(mark,) for mark in known]))
+        held = zip(known.values(), rows, strict=True)
+        return [language for language, row in held if row["there"]]
 
     def _unsure(self, count: int) -> bool:
         """Tell whether a document that was not read yet could be among the best."""

@@ -56,14 +56,14 @@ FROM unnest(CAST(:words AS text[])) WITH ORDINALITY AS asked (word, place) ORDER
 -- name: held
 SELECT EXISTS (
     SELECT FROM words
-    WHERE terms && (SELECT terms(CAST(:marks AS text[]), ARRAY[asked.word]))
+    WHERE terms && (SELECT terms(CAST(:marks AS text[]), string_to_array(asked.word, ' ')))
 ) AS there
 FROM unnest(CAST(:words AS text[])) WITH ORDINALITY AS asked (word, place) ORDER BY place
 
 -- name: held_below
 SELECT EXISTS (
     SELECT FROM words JOIN documents d ON d.id = words.document
-    WHERE terms && (SELECT terms(ARRAY[left((CAST(:marks AS text[]))[1], 1)], ARRAY[asked.word]))
+    WHERE terms && (SELECT terms(ARRAY[left((CAST(:marks AS text[]))[1], 1)], string_to_array(asked.word, ' ')))
       AND d.sort = :sort AND d.space IN INTS(:spaces)
 ) AS there
 FROM unnest(CAST(:words AS text[])) WITH ORDINALITY AS asked (word, place) ORDER BY place
