@@ -30,19 +30,25 @@ def _form(letter: str, latin: str) -> re.Pattern[str]:
     return re.compile(_FORM.replace("L", letter).replace("A", latin))
 
 
-# Latin letters whose accents are taken off; what is written with signs between its letters.
-_ACCENTED = "".join(
-    sign
-    for sign in map(chr, (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)))
-    if "a" <= unicodedata.normalize("NFD", sign)[0] <= "z"
-)
-_SIGNS = "".join(
-    sign for sign in map(chr, range(0x900, 0x1800)) if unicodedata.category(sign) in ("Mn", "Mc")
-)
-_SIGNED = re.compile(f"[{_SIGNS}]")
 _WORD = _form(r"[^\W_]", "a-z")
-_ACCENTED_WORD = _form(r"[^\W_]", f"a-z{_ACCENTED}")
-_SIGNED_WORD = _form(rf"(?:[^\W_]|[{_SIGNS}])", f"a-z{_ACCENTED}")
+_SIGNED = re.compile("[\u0900-\u17ff]")
+"""Where signs stand between the letters of a word."""
+
+
+@functools.cache
+def _accented_word(signed: bool) -> re.Pattern[str]:
+    """Return the form of a word whose Latin letters may have accents.
+
+    Args:
+        signed: Whether signs may stand between letters, which Python does not take for letters.
+    """
+    latin = map(chr, (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)))
+    accented = "".join(one for one in latin if "a" <= unicodedata.normalize("NFD", one)[0] <= "z")
+    signs = (one for one in map(chr, range(0x900, 0x1800)) if unicodedata.category(one)[0] == "M")
+    letter = rf"(?:[^\W_]|[{''.join(signs)}])" if signed else r"[^\W_]"
+    return _form(letter, f"a-z{accented}")
+
+
 # Vowels of Arabic and Hebrew, which most leave out, and the stroke that only lengthens a word.
 _VOWELS = re.compile(
     "[\u0591-\u05bd\u05bf\u05c1-\u05c2\u05c4-\u05c5\u05c7\u0640\u064b-\u0652\u0670]"
@@ -89,7 +95,7 @@ class _Words:
         folded = _folded(text)
         self._folded = unicodedata.normalize("NFC", folded)
         self._signed = not folded.isascii() and _SIGNED.search(folded) is not None
-        form = _SIGNED_WORD if self._signed else _WORD
+        form = _accented_word(True) if self._signed else _WORD
         self.plain: list[str] = form.findall(without_accents(folded))
         """Without accents."""
 
@@ -97,8 +103,7 @@ class _Words:
         """Return the words with their accents, as many as without."""
         if self._folded.isascii():
             return self.plain
-        form = _SIGNED_WORD if self._signed else _ACCENTED_WORD
-        words = form.findall(self._folded)
+        words = _accented_word(self._signed).findall(self._folded)
         # Letters that only combine to an accented one part a word; then it is taken without.
         return words if len(words) == len(self.plain) else self.plain
 
