@@ -93,8 +93,9 @@ class _Words:
 
     def __init__(self, text: str) -> None:
         folded = _folded(text)
-        self._folded = unicodedata.normalize("NFC", folded)
-        self._signed = not folded.isascii() and _SIGNED.search(folded) is not None
+        plain = folded.isascii()
+        self._folded = folded if plain else unicodedata.normalize("NFC", folded)
+        self._signed = not plain and _SIGNED.search(folded) is not None
         form = _accented_word(True) if self._signed else _WORD
         self.plain: list[str] = form.findall(without_accents(folded))
         """Without accents."""
@@ -109,7 +110,11 @@ class _Words:
 
     def language(self, among: Collection[str] | None = None) -> str:
         """Return the language that they are in."""
-        return language_of({part for word in self.plain for part in word.split("'")}, among)
+        words = set(self.plain)
+        for word in self.plain:
+            if "'" in word:
+                words.update(word.split("'"))
+        return language_of(words, among)
 
 
 def _base(word: str, language: str) -> str:
@@ -135,11 +140,13 @@ def _split(word: str) -> list[str]:
     return pieces
 
 
-def _stems(word: str, accented: str, language: str) -> list[str]:
-    """Return the tokens of one word."""
-    if language == ENGLISH:
-        return [stem(piece) for piece in _split(_base(word, language))]
-    return [stem(piece, language) for piece in _split(_base(accented, language))]
+def _english(words: Iterable[str]) -> list[str]:
+    """Return the tokens of words without accents, by the rules of English."""
+    found: list[str] = []
+    for word in words:
+        base = word.split("'")[0]
+        found += map(stem, (base,) if base.isascii() else _split(base))
+    return found
 
 
 def tokens(text: str, language: str | None = None) -> list[str]:
@@ -161,10 +168,11 @@ def tokens(text: str, language: str | None = None) -> list[str]:
     """
     words = _Words(text)
     language = language or words.language()
-    accented = words.plain if language == ENGLISH else words.accented()
-    found = [] if language == ENGLISH else [mark(language)]
-    for word, written in zip(words.plain, accented, strict=True):
-        found += _stems(word, written, language)
+    if language == ENGLISH:
+        return _english(words.plain)
+    found = [mark(language)]
+    for word in words.accented():
+        found += (stem(piece, language) for piece in _split(_base(word, language)))
     return found
 
 
@@ -222,7 +230,11 @@ def question_words(text: str, known: Collection[str] = ()) -> list[Word]:
     if language == ENGLISH and known:
         language = words.language(among=known)
     stop = STOP_WORDS if language == ENGLISH else small_words(language)
-    pairs = list(zip(words.plain, words.accented() if known else words.plain, strict=True))
+    if not known:
+        every = words.plain
+        told = [word for word in every if _base(word, language) not in stop] or every
+        return [(token,) for token in dict.fromkeys(_english(told))]
+    pairs = list(zip(words.plain, words.accented(), strict=True))
     telling = [pair for pair in pairs if _base(pair[0], language) not in stop] or pairs
     found: list[Word] = []
     for plain, written in telling:
@@ -232,8 +244,8 @@ def question_words(text: str, known: Collection[str] = ()) -> list[Word]:
 
 def _variants(word: str, accented: str, known: Collection[str]) -> list[Word]:
     """Return a word of a question with all tokens that may stand for it."""
-    english = _stems(word, word, ENGLISH)
-    if not known or len(english) != 1:  # bigrams are the same in all languages
+    english = _english([word])
+    if len(english) != 1:  # bigrams are the same in all languages
         return [(token,) for token in english]
     found = dict.fromkeys(english)
     for language in sorted(known):

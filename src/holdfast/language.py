@@ -154,11 +154,11 @@ def language_of(words: Set[str], among: Collection[str] | None = None) -> str:
         >>> language_of({"a", "trip", "with", "oscar", "de", "la", "hoya"})
         'english'
     """
-    foreign = {word for word in words if not word.isascii()}
+    plain = "".join(words).isascii()
     least = 2 if among else 3  # in halves: a doubtful word is one
     seen = words & _small()
     most, best = len(words & _english()), ENGLISH
-    if not foreign and (not seen or 2 * len(seen) < least or len(seen) <= most):
+    if plain and (2 * len(seen) < least or len(seen) <= most):
         return ENGLISH
     for name, small in _languages().items():
         if name in _WITHIN or name in SCRIPTS or (among and name not in among):
@@ -166,8 +166,8 @@ def language_of(words: Set[str], among: Collection[str] | None = None) -> str:
         telling, doubtful = len(seen & small.telling), len(seen & small.doubtful)
         if telling + doubtful > most and 2 * telling + doubtful >= least:
             most, best = telling + doubtful, name
-    for name, (first, last) in SCRIPTS.items():
-        written = {word for word in foreign if first <= word[0] <= last}
+    for name, (first, last) in () if plain else SCRIPTS.items():
+        written = {word for word in words if first <= word[:1] <= last}
         if len(written) > most:
             most, best = len(written), _of_script(name, written)
     return best
