@@ -4,7 +4,7 @@ import hashlib
 import math
 from dataclasses import dataclass, field
 
-from holdfast.analysis import Bm25, count, question_tokens, tokens, value_text
+from holdfast.analysis import Bm25, count, question_words, spoken, tokens, value_text
 
 DIMS = 8
 
@@ -289,7 +289,7 @@ class ReferenceStore:
         """Return places with their scores: BM25 over everything below a prefix."""
         texts = {place: tokens(self.text(place)) for place in self.newest(prefix)}
         texts = {place: words for place, words in texts.items() if words}
-        asked = question_tokens(query)
+        asked = question_words(query, spoken(texts.values()))
         bm25 = Bm25(asked, count(asked, texts.values()))
         scores = {place: bm25.score(words) for place, words in texts.items()}
         return {place: score for place, score in scores.items() if score > 0}

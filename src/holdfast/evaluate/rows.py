@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from holdfast.analysis import Bm25, Counts, question_tokens, tokens
+from holdfast.analysis import Bm25, Counts, question_words, spoken, tokens
 from holdfast.errors import ConfigurationError, shown
 from holdfast.evaluate import asking
 from holdfast.evaluate.conversations import Conversation
@@ -76,6 +76,7 @@ class Words(Row):
         self._ids: list[str] = []
         self._documents: list[list[str]] = []
         self._holding: dict[str, list[int]] = {}
+        self._languages: frozenset[str] = frozenset()
 
     def build(self, conversation: Conversation) -> None:
         """Note which turns hold each token."""
@@ -86,13 +87,17 @@ class Words(Row):
             for token in set(document):
                 holding[token].append(number)
         self._holding = dict(holding)
+        self._languages = spoken(self._documents)
 
     def scores(self, question: str) -> dict[int, float]:
         """Return the score of every candidate that shares a token with the question."""
-        asked = question_tokens(question)
-        holding = {token: self._holding.get(token, []) for token in asked}
+        asked = question_words(question, self._languages)
+        holding = {
+            word: {number for token in word for number in self._holding.get(token, ())}
+            for word in asked
+        }
         length = sum(map(len, self._documents)) / max(1, len(self._documents))
-        often = {token: len(numbers) for token, numbers in holding.items()}
+        often = {word: len(numbers) for word, numbers in holding.items()}
         bm25 = Bm25(asked, Counts(len(self._documents), length, often))
         sharing = {number for numbers in holding.values() for number in numbers}
         return {number: bm25.score(self._documents[number]) for number in sharing}

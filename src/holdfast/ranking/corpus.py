@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from holdfast.analysis import Word, marked
+from holdfast.language import ENGLISH
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -21,7 +24,7 @@ PAUSE = timedelta(hours=4)
 """A longer silence in a thread begins a new occasion."""
 
 FIRST_PERSON = frozenset({"i", "me", "my", "mine", "we", "us", "our"})
-"""As they stand after stemming."""
+"""As they stand after stemming, in English."""
 
 GROUPS = ("memory", "said", "answer")
 """What is ranked apart: memories, what people say, what an assistant answers."""
@@ -75,12 +78,18 @@ class Corpus:
         self._statement = array("d")
         self._day = array("d")
         self._named = array("q")
+        self._spoken: Counter[str] = Counter()
         self._last: dict[int, tuple[int, datetime | None]] = {}
         self._sessions = 0
         self._arrays: dict[str, Any] = {}
 
     def __len__(self) -> int:
         return len(self._row)
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """In which languages the texts are, beside English."""
+        return frozenset(+self._spoken) - {ENGLISH}
 
     @property
     def rows(self) -> int:
@@ -100,6 +109,7 @@ class Corpus:
         for id in set(gone) - same:
             row = self._row.pop(id, None)
             if row is not None:
+                self._spoken[marked(_tokens(self.documents[row]))] -= 1
                 self.documents[row] = None
         if len(self._row) < self.rows // 2:
             new = [*(document for document in self.documents if document), *new]
@@ -122,13 +132,15 @@ class Corpus:
         self.documents.append(document)
         self._row[document.id] = row
         self._lengths.append(len(document.tokens))
+        language = marked(document.tokens)
+        self._spoken[language] += 1
         for token, often in Counter(document.tokens).items():
             rows, times = self._postings.setdefault(token, (array("q"), array("q")))
             rows.append(row)
             times.append(often)
         speaker = document.speaker or ""
         self._speaker.append(self.speakers.setdefault(speaker, len(self.speakers)))
-        own = not FIRST_PERSON.isdisjoint(document.tokens)
+        own = language == ENGLISH and not FIRST_PERSON.isdisjoint(document.tokens)
         self._statement.append(float(own) - float(document.asks))
         moment = _moment(document.time)
         self._day.append(moment.toordinal() if moment else 0)
@@ -198,12 +210,18 @@ class Corpus:
         }
         return np.array(kept[name])
 
-    def postings(self, token: str) -> tuple[Rows, Floats]:
-        """Return the rows that hold a token, and how often each does."""
+    def postings(self, word: Word) -> tuple[Rows, Floats]:
+        """Return the rows that hold a word of a question, and how often each does."""
         import numpy as np
 
-        rows, times = self._postings.get(token, (array("q"), array("q")))
+        rows, times = self._postings.get(word[0], (array("q"), array("q")))
         held, often = np.array(rows, np.int64), np.array(times, np.float64)
+        further = [self._postings[token] for token in word[1:] if token in self._postings]
+        if further:
+            held = np.concatenate([held, *(np.array(rows, np.int64) for rows, _ in further)])
+            often = np.concatenate([often, *(np.array(times, np.float64) for _, times in further)])
+            held, places = np.unique(held, return_inverse=True)
+            often = np.bincount(places, often, len(held)).astype(np.float64)
         alive = self.array("alive")[held] if len(held) else np.zeros(0, bool)
         return held[alive], often[alive]
 
@@ -222,6 +240,10 @@ class Corpus:
             there = targets >= 0
             total[targets[there]] += values[there]
         return total
+
+
+def _tokens(document: Document | None) -> Sequence[str]:
+    return document.tokens if document else ()
 
 
 def _step(links: Rows, rows: Rows) -> Rows:

@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from holdfast.analysis import K1, Counts, asking_tokens, question_tokens
+from holdfast.analysis import (
+    K1,
+    Counts,
+    Word,
+    asking_tokens,
+    question_tokens,
+    question_words,
+)
 from holdfast.memory import MESSAGE_KIND
 from holdfast.ranking.corpus import Corpus
 from holdfast.ranking.weights import SIGNALS, Ranking
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MOST_TERMS = 32
-"""How many tokens of a question count, the rarest of them, so that long ones stay fast."""
+"""How many words of a question count, the rarest of them, so that long ones stay fast."""
 
 ASKING = 0.5
 """What a word counts by which people ask ("list", "summarize"), rather than what they ask about."""
@@ -78,17 +85,19 @@ def rank(corpora: Sequence[tuple[Corpus, Ranking]], asked: Asked, count: int) ->
         asked: The question.
         count: How many at most.
     """
-    tokens, counts = _counted([corpus for corpus, _ in corpora], question_tokens(asked.text))
+    languages = frozenset().union(*(corpus.languages for corpus, _ in corpora))
+    words = question_words(asked.text, languages)
+    words, counts = _counted([corpus for corpus, _ in corpora], words)
     found: list[Placed] = []
     for corpus, weights in corpora:
         if len(corpus):
-            found += _best(corpus, weights, asked, tokens, counts, count)
+            found += _best(corpus, weights, asked, words, counts, count)
     return sorted(found, key=lambda one: (-one.score, -one.id))[:count]
 
 
-def _counted(corpora: Sequence[Corpus], asked: Sequence[str]) -> tuple[list[str], Counts]:
-    """Count over all corpora; keep the tokens that say most."""
-    holding = {t: sum(len(corpus.postings(t)[0]) for corpus in corpora) for t in asked}
+def _counted(corpora: Sequence[Corpus], asked: Sequence[Word]) -> tuple[list[Word], Counts]:
+    """Count over all corpora; keep the words that say most."""
+    holding = {w: sum(len(corpus.postings(w)[0]) for corpus in corpora) for w in asked}
     counts = Counts(sum(map(len, corpora)), 0.0, holding)
     ordered = sorted(asked, key=counts.rarity, reverse=True)
     return ordered[:MOST_TERMS], counts
@@ -98,19 +107,19 @@ def _best(
     corpus: Corpus,
     weights: Ranking,
     asked: Asked,
-    tokens: Sequence[str],
+    words: Sequence[Word],
     counts: Counts,
     count: int,
 ) -> list[Placed]:
     import numpy as np
 
-    signals = _by_words(corpus, weights, {t: _telling(t, counts) for t in tokens})
+    signals = _by_words(corpus, weights, {w: _telling(w, counts) for w in words})
     signals["meaning"] = _cosines(corpus, asked)
     signals["when"] = _when(corpus, asked.times)
     found = np.zeros(corpus.rows, bool)
     for name, signal in signals.items():
         found |= (signal > 0) & (getattr(weights, name) > 0)
-    signals["who"] = _named(corpus, tokens)
+    signals["who"] = _named(corpus, words)
     signals["statement"] = corpus.array("statement")
     signals["substance"] = np.minimum(
         np.log1p(corpus.array("lengths")) / np.log1p(SUBSTANTIAL), 1.0
@@ -147,12 +156,12 @@ def _top(total: Floats, ids: Any, count: int) -> list[int]:
     return [int(row) for row in rows[order][:count]]
 
 
-def _telling(token: str, counts: Counts) -> float:
-    """Return what a token weighs: the rarer the more, and half where it belongs to the asking."""
-    return counts.rarity(token) * (ASKING if token in asking_tokens() else 1.0)
+def _telling(word: Word, counts: Counts) -> float:
+    """Return what a word weighs: the rarer the more, and half where it belongs to the asking."""
+    return counts.rarity(word) * (ASKING if word[0] in asking_tokens() else 1.0)
 
 
-def _by_words(corpus: Corpus, weights: Ranking, tokens: Mapping[str, float]) -> dict[str, Floats]:
+def _by_words(corpus: Corpus, weights: Ranking, words: Mapping[Word, float]) -> dict[str, Floats]:
     """Return the three signals of words, each a share of the best that could be reached.
 
     Source: BM25 as in `holdfast.analysis.Bm25`; over a text, a text with its surroundings, and an
@@ -168,8 +177,8 @@ def _by_words(corpus: Corpus, weights: Ranking, tokens: Mapping[str, float]) -> 
     lengths = corpus.array("session_lengths")
     there = lengths > 0
     together = _Share(lengths, 0.75, max(int(there.sum()), 1))
-    for token, weight in tokens.items():
-        rows, often = corpus.postings(token)
+    for word, weight in words.items():
+        rows, often = corpus.postings(word)
         dense = np.zeros(corpus.rows)
         dense[rows] = often
         alone.add(weight, dense)
@@ -179,7 +188,7 @@ def _by_words(corpus: Corpus, weights: Ranking, tokens: Mapping[str, float]) -> 
             spoken = said[rows]
             times = np.bincount(session[rows][spoken], often[spoken], len(lengths))
             together.add(weight, times.astype(float))
-    best = sum(tokens.values()) * (K1 + 1) or 1.0
+    best = sum(words.values()) * (K1 + 1) or 1.0
     occasions = np.zeros(corpus.rows)
     if there.any():
         above = together.total - together.total[there].min()
@@ -192,7 +201,7 @@ def _by_words(corpus: Corpus, weights: Ranking, tokens: Mapping[str, float]) -> 
 
 
 class _Share:
-    """BM25, summed up token by token over rows of some lengths."""
+    """BM25, summed up word by word over rows of some lengths."""
 
     def __init__(self, lengths: Floats, b: float, number: int) -> None:
         import numpy as np
@@ -248,11 +257,11 @@ def _recency(corpus: Corpus, weights: Ranking) -> Floats:
     return np.where(days > 0, recent, 0.0)
 
 
-def _named(corpus: Corpus, tokens: Sequence[str]) -> Floats:
+def _named(corpus: Corpus, words: Sequence[Word]) -> Floats:
     """Return 1 for what was said by somebody whose name is in the question."""
     import numpy as np
 
-    asked = set(tokens)
+    asked = {token for word in words for token in word}
     named = [
         number
         for name, number in corpus.speakers.items()

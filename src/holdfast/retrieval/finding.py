@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from langgraph.store.base import BaseStore, GetOp, Item, Op, SearchItem, SearchOp
 
-from holdfast.analysis import Bm25, count, known_tokens, question_tokens, value_text
+from holdfast.analysis import Bm25, count, known_tokens, question_words, spoken, value_text
 from holdfast.flow import Flow, Perform, StoreOps
 from holdfast.ledger import Ledger
 from holdfast.memory import DEFAULT_KEY, profile_key, unwrap
@@ -211,8 +211,8 @@ def everything(
 
 def by_words(query: str, items: list[SearchItem]) -> list[SearchItem]:
     """Rank items by words, leaving out those that share none with the query."""
-    asked = question_tokens(query)
     documents = [known_tokens(value_text(item.value)) for item in items]
+    asked = question_words(query, spoken(documents))
     by_question = Bm25(asked, count(asked, documents))
     scored = [
         _with_score(item, score)

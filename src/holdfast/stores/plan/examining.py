@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from holdfast.analysis import tokens, value_text
+from holdfast.analysis import marked, tokens, value_text
 from holdfast.history import Finding
 from holdfast.journal import said
+from holdfast.language import ENGLISH
 from holdfast.operations import Doctor
 from holdfast.stores.plan.documents import read_value, space_token
 from holdfast.stores.plan.dumping import (
@@ -229,11 +230,16 @@ class _Index(NamedTuple):
             return False
         if texts is None:
             return bool(row["length"] == len(told))
-        words = tokens(" ".join(texts))
-        return told == words and (not words or row["length"] == len(words))
+        text = " ".join(texts)
+        # As English, all texts were stored once; so they are found, if only by whole words.
+        return any(
+            told == words and (not words or row["length"] == len(words))
+            for words in (tokens(text), tokens(text, ENGLISH))
+        )
 
     def _is_of(self, row: Row, value: Mapping[str, Any]) -> bool:
         """Tell whether the stored words are all from a value, whichever fields were indexed."""
         stored = self.words.get(row["id"])
+        told = stored["tokens"].split(" ") if stored else []
         whole = f"{value_text(value)} {json.dumps(value, ensure_ascii=False)}"
-        return stored is None or set(stored["tokens"].split(" ")) <= set(tokens(whole))
+        return stored is None or set(told) <= set(tokens(whole, marked(told)))

@@ -41,17 +41,32 @@ DELETE FROM words WHERE document = :id
 -- name: holding
 SELECT (
     SELECT count(*) FROM words
-    WHERE terms && (SELECT terms(CAST(:marks AS text[]), ARRAY[asked.token]))
+    WHERE terms && (SELECT terms(CAST(:marks AS text[]), string_to_array(asked.word, ' ')))
 ) AS documents
-FROM unnest(CAST(:tokens AS text[])) WITH ORDINALITY AS asked (token, place) ORDER BY place
+FROM unnest(CAST(:words AS text[])) WITH ORDINALITY AS asked (word, place) ORDER BY place
 
 -- name: holding_below
 SELECT (
     SELECT count(*) FROM words JOIN documents d ON d.id = words.document
-    WHERE terms && (SELECT terms(ARRAY[left((CAST(:marks AS text[]))[1], 1)], ARRAY[asked.token]))
+    WHERE terms && (SELECT terms(ARRAY[left((CAST(:marks AS text[]))[1], 1)], string_to_array(asked.word, ' ')))
       AND d.sort = :sort AND d.space IN INTS(:spaces)
 ) AS documents
-FROM unnest(CAST(:tokens AS text[])) WITH ORDINALITY AS asked (token, place) ORDER BY place
+FROM unnest(CAST(:words AS text[])) WITH ORDINALITY AS asked (word, place) ORDER BY place
+
+-- name: held
+SELECT EXISTS (
+    SELECT FROM words
+    WHERE terms && (SELECT terms(CAST(:marks AS text[]), string_to_array(asked.word, ' ')))
+) AS there
+FROM unnest(CAST(:words AS text[])) WITH ORDINALITY AS asked (word, place) ORDER BY place
+
+-- name: held_below
+SELECT EXISTS (
+    SELECT FROM words JOIN documents d ON d.id = words.document
+    WHERE terms && (SELECT terms(ARRAY[left((CAST(:marks AS text[]))[1], 1)], string_to_array(asked.word, ' ')))
+      AND d.sort = :sort AND d.space IN INTS(:spaces)
+) AS there
+FROM unnest(CAST(:words AS text[])) WITH ORDINALITY AS asked (word, place) ORDER BY place
 
 -- name: matching
 SELECT document AS id, tokens FROM words

@@ -20,6 +20,17 @@ SELECT (
 ) AS documents
 FROM json_each(:each) AS asked ORDER BY asked.key
 
+-- name: held
+SELECT EXISTS (SELECT 1 FROM words WHERE words MATCH asked.value) AS there
+FROM json_each(:each_in) AS asked ORDER BY asked.key
+
+-- name: held_below
+SELECT EXISTS (
+    SELECT 1 FROM words JOIN documents d ON d.id = words.rowid
+    WHERE words MATCH asked.value AND d.sort = :sort AND d.space IN INTS(:spaces)
+) AS there
+FROM json_each(:each) AS asked ORDER BY asked.key
+
 -- name: matching
 SELECT rowid AS id, tokens FROM words WHERE words MATCH :match_in
 
