@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from langgraph.store.base import Item
+
 from holdfast.history import (
     ChangeSet,
     Entry,
@@ -189,6 +191,14 @@ class Pin(LedgerOp[bool]):
     namespace: Namespace
     key: str
     pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing(LedgerOp[list[Item]]):
+    """See `Ledger.standing`."""
+
+    namespace: Namespace
+    limit: int = 100
 
 
 @dataclass(frozen=True, slots=True)
