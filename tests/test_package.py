@@ -53,6 +53,7 @@ PUBLIC = {
     "Ranking",
     "Receipt",
     "RemoveDoc",
+    "Rule",
     "SqliteStore",
     "arecall",
     "create_memory_enricher",

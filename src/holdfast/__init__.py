@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         MemoryPhase,
         Receipt,
         RemoveDoc,
+        Rule,
     )
     from holdfast.namespace import NamespaceTemplate, decode_label, encode_label
     from holdfast.ranking.weights import Ranking
@@ -88,6 +89,7 @@ _ROOMS = {
         "MemoryPhase",
         "Receipt",
         "RemoveDoc",
+        "Rule",
     ),
     "holdfast.namespace": ("NamespaceTemplate", "decode_label", "encode_label"),
     "holdfast.ranking.weights": ("Ranking",),
@@ -128,6 +130,7 @@ __all__ = [
     "Receipt",
     "Record",
     "RemoveDoc",
+    "Rule",
     "Said",
     "Source",
     "SqliteStore",

@@ -178,6 +178,7 @@ class Change:
         after: Its content after, as JSON data; None for a delete.
         importance: 1 (trivial) to 5 (vital), where the model gave one.
         reason: For a rejected request, every `reason @ path`.
+        standing: Whether it is to be considered whatever is asked, where somebody said so.
     """
 
     action: Action
@@ -187,6 +188,7 @@ class Change:
     after: Any = None
     importance: int | None = None
     reason: str | None = None
+    standing: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
