@@ -17,6 +17,7 @@ import holdfast
 PUBLIC = {
     "Change",
     "ConfigurationError",
+    "Context",
     "ConversationSummary",
     "ChangeSet",
     "Cursor",

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     )
     from holdfast.namespace import NamespaceTemplate, decode_label, encode_label
     from holdfast.ranking.weights import Ranking
-    from holdfast.retrieval.asking import Recalled, arecall, recall
+    from holdfast.retrieval.asking import arecall, recall
+    from holdfast.retrieval.context import Context, Recalled
     from holdfast.retrieval.searcher import create_memory_searcher
     from holdfast.stores.opening import open_store
     from holdfast.stores.postgres.store import PostgresStore
@@ -93,7 +94,8 @@ _ROOMS = {
     ),
     "holdfast.namespace": ("NamespaceTemplate", "decode_label", "encode_label"),
     "holdfast.ranking.weights": ("Ranking",),
-    "holdfast.retrieval.asking": ("Recalled", "arecall", "recall"),
+    "holdfast.retrieval.asking": ("arecall", "recall"),
+    "holdfast.retrieval.context": ("Context", "Recalled"),
     "holdfast.retrieval.searcher": ("create_memory_searcher",),
     "holdfast.stores.opening": ("open_store",),
     "holdfast.stores.postgres.store": ("PostgresStore",),
@@ -110,6 +112,7 @@ __all__ = [
     "Change",
     "ChangeSet",
     "ConfigurationError",
+    "Context",
     "ConversationSummary",
     "Cursor",
     "Entry",
