@@ -28,7 +28,7 @@ class Fitting:
         self._scopes = scopes
         self._pieces: list[Piece] = []
         self._bytes = 0
-        self._ids: set[str] = set()
+        self._ids: dict[str, tuple[tuple[str, ...], str]] = {}
 
     def take(
         self, found: Iterable[Recalled], budget: int | None, most: int | None = None
@@ -83,11 +83,10 @@ class Fitting:
 
     def _named(self, one: Recalled) -> Recalled:
         """Give an id: the shortest beginning of the key that is not taken."""
-        if one.id:
-            return one
         key = re.sub(r"[^\w-]", "_", one.key) or "_"
         beginnings = (key[:length] for length in range(min(SHORTEST, len(key)), len(key) + 1))
         numbered = (f"{key}~{number}" for number in count(2))
-        id = next(id for id in chain(beginnings, numbered) if id not in self._ids)
-        self._ids.add(id)
+        place = (one.namespace, one.key)
+        ids = chain(beginnings, numbered)
+        id = next(id for id in ids if self._ids.setdefault(id, place) == place)
         return replace(one, id=id)
