@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +25,7 @@ from holdfast import (
 )
 from holdfast.errors import ConfigurationError, InputError, OutOfScope
 from holdfast.memory import Message
-from holdfast.retrieval.neighbouring import _stretches
+from holdfast.stores.plan.journal import stretches
 from holdfast.testing import ScriptedModel
 from holdfast.wording.context import Piece, count_tokens, render_context
 
@@ -323,11 +324,12 @@ def test_neighbours_take_what_the_found_leave_of_the_budget(store):
     assert texts(found.neighbours) == ["near", "near too"]  # nothing from beyond what was too long
 
 
-@given(st.lists(st.integers(1, 60), min_size=1, unique=True), st.integers(0, 5))
-def test_stretches_hold_each_neighbour_once(seqs, number):
-    told = [n for first, last in _stretches(seqs, number) for n in range(first, last + 1)]
-    wanted = {seq + step for seq in seqs for step in range(-number, number + 1)}
-    assert told == sorted(wanted)
+@given(st.lists(st.integers(1, 60), min_size=1), st.integers(0, 5), st.integers(0, 5))
+def test_stretches_hold_each_neighbour_once(seqs, before, after):
+    found = list(stretches(seqs, before, after))
+    wanted = {seq + step for seq in seqs for step in range(-before, after + 1)}
+    assert [n for first, last in found for n in range(first, last + 1)] == sorted(wanted)
+    assert all(one[1] + 1 < other[0] for one, other in pairwise(found))
 
 
 # The budget

@@ -128,6 +128,25 @@ class Neighbours(LedgerOp[list[Entry]]):
 
 
 @dataclass(frozen=True, slots=True)
+class Around(LedgerOp[list[Entry]]):
+    """Read messages with those right before and after each, in one go.
+
+    Args:
+        namespace: Stored labels, of exactly this namespace.
+        keys: Of messages; what is none has no neighbours.
+        before: How many before each, in its thread.
+        after: How many after.
+
+    They come by threads, in their order, each once also where stretches overlap.
+    """
+
+    namespace: Namespace
+    keys: tuple[str, ...]
+    before: int = 2
+    after: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class SearchJournal(LedgerOp[list[Entry]]):
     """See `Ledger.search_journal`."""
 

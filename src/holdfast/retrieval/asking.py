@@ -335,4 +335,4 @@ def _said(hit: _Hit) -> Iterator[Said]:
     """Yield a message of a journal as what has neighbours; nothing for anything else."""
     store, one = hit.place.store, hit.one
     if isinstance(store, Ledger) and one.thread and one.seq:
-        yield Said(store, hit.namespace, one.thread, one.seq, hit.place.labels)
+        yield Said(store, hit.namespace, one.key, one.thread, one.seq, hit.place.labels)

@@ -27,6 +27,7 @@ class Fitting:
     def __init__(self, scopes: Sequence[tuple[str, ...]]) -> None:
         self._scopes = scopes
         self._pieces: list[Piece] = []
+        self._made: dict[str, Piece] = {}
         self._bytes = 0
         self._ids: dict[str, tuple[tuple[str, ...], str]] = {}
 
@@ -43,15 +44,19 @@ class Fitting:
             most: How many to take at most; None for all.
         """
         named = [self._named(one) for one in found]
-        first = named if most is None else named[:most]
-        if self._grows(first, budget):
-            return first, named[len(first) :]
-        taken: list[Recalled] = []
-        left: list[Recalled] = []
-        for one in named:
-            room = most is None or len(taken) < most
-            (taken if room and self._grows([one], budget) else left).append(one)
-        return taken, left
+        taken = self._fill(named, budget, len(named) if most is None else most)
+        ids = {one.id for one in taken}
+        return taken, [one for one in named if one.id not in ids]
+
+    def _fill(self, found: list[Recalled], budget: int | None, most: int) -> list[Recalled]:
+        """Take what fits, in order: all of it, or of each half what fits, and so on."""
+        if len(found) <= most and self._grows(found, budget):
+            return found
+        if len(found) < 2 or not most:
+            return []
+        half = len(found) // 2
+        taken = self._fill(found[:half], budget, most)
+        return [*taken, *self._fill(found[half:], budget, most - len(taken))]
 
     def take_rows(self, rows: Sequence[Sequence[Recalled]], budget: int | None) -> list[Recalled]:
         """Take each row as far as it fits, so that nothing in the midst of one is missing."""
@@ -66,7 +71,8 @@ class Fitting:
 
     def _grows(self, found: Sequence[Recalled], budget: int | None) -> bool:
         """Take all of these if the text of everything stays within a budget."""
-        more = [piece(one) for one in found]
+        more = [self._made.get(one.id) or piece(one) for one in found]
+        self._made |= {one.id: one for one in more}
         if budget is None:
             self._pieces += more
             return True

@@ -1,14 +1,14 @@
-"""The messages around those that were found: each thread's stretches, read once."""
+"""The messages around those that were found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from holdfast.flow import Flow, Perform
 from holdfast.history import Entry, Found
 from holdfast.ledger import Ledger
-from holdfast.operations import Journal
+from holdfast.operations import Around
 from holdfast.retrieval.context import Recalled, recalled
 
 
@@ -18,6 +18,7 @@ class Said(NamedTuple):
     Args:
         store: Where.
         namespace: In stored labels.
+        key: Its key.
         thread: Its conversation.
         seq: Its place there.
         scope: The namespace that was asked, in stored labels.
@@ -25,6 +26,7 @@ class Said(NamedTuple):
 
     store: Ledger
     namespace: tuple[str, ...]
+    key: str
     thread: str
     seq: int
     scope: tuple[str, ...]
@@ -41,22 +43,20 @@ def neighbours_of(found: Sequence[Said], number: int) -> Flow[list[list[Recalled
         A row for each side of each message, the nearest first; no message is in two rows, nor is
         one that was found.
     """
-    threads: dict[tuple[tuple[str, ...], str], list[Said]] = {}
+    spaces: dict[tuple[str, ...], list[Said]] = {}
     for one in found:
-        threads.setdefault((one.namespace, one.thread), []).append(one)
+        spaces.setdefault(one.namespace, []).append(one)
     read: dict[tuple[tuple[str, ...], str, int], Entry] = {}
-    for (namespace, thread), said in threads.items():
-        for first, last in _stretches((one.seq for one in said), number):
-            op = Journal(namespace, thread, max(0, first - 1), last - first + 1)
-            for entry in (yield Perform(said[0].store, op)):
-                if entry.seq <= last:
-                    read[namespace, thread, entry.seq] = entry
+    for namespace, said in spaces.items():
+        op = Around(namespace, tuple(one.key for one in said), number, number)
+        entries = yield Perform(said[0].store, op)
+        read |= {(namespace, entry.thread, entry.seq): entry for entry in entries}
     for one in found:
         read.pop((one.namespace, one.thread, one.seq), None)
     rows: list[list[Recalled]] = []
     for one in found:
         for step in (-1, 1):
-            places = [(one.namespace, one.thread, one.seq + step * n) for n in _counted(number)]
+            places = ((one.namespace, one.thread, one.seq + step * n) for n in _counted(number))
             near = [read.pop(place) for place in places if place in read]
             rows.append([_recalled(entry, one.scope) for entry in near])
     return rows
@@ -64,20 +64,6 @@ def neighbours_of(found: Sequence[Said], number: int) -> Flow[list[list[Recalled
 
 def _counted(number: int) -> range:
     return range(1, number + 1)
-
-
-def _stretches(seqs: Iterable[int], number: int) -> Iterator[tuple[int, int]]:
-    """Yield the first and last place of each stretch; those that overlap or touch are one."""
-    first, last = 0, -1
-    for seq in sorted(seqs):
-        if last >= 0 and seq - number > last + 1:
-            yield first, last
-            last = -1
-        if last < 0:
-            first = seq - number
-        last = seq + number
-    if last >= 0:
-        yield first, last
 
 
 def _recalled(entry: Entry, scope: tuple[str, ...]) -> Recalled:

@@ -183,6 +183,7 @@ _PLANS: dict[type, Callable[[Any], Plan[Any]]] = {
     operations.DerivedFrom: past.derived_from,
     operations.Journal: journal.read,
     operations.Neighbours: journal.neighbours,
+    operations.Around: journal.around,
     operations.SearchJournal: journal.search,
     operations.Threads: journal.threads,
     operations.ReadCursor: journal.cursor,

@@ -278,6 +278,7 @@ def _change(write: Prepared, outcome: Outcome) -> Change:
         None if after is None else unwrap(after)[1],
         write.importance,
         outcome.reason,
+        write.pin,
     )
 
 

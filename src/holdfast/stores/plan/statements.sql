@@ -393,7 +393,9 @@ WHERE m.id IN INTS(:ids) ORDER BY m.thread, m.seq
 -- name: messages_of
 SELECT m.*, t.name, s.path FROM messages m JOIN threads t ON t.id = m.thread
 JOIN spaces s ON s.id = m.space
-WHERE m.space = :space AND t.name = :thread AND m.seq > :after ORDER BY m.seq LIMIT :limit
+WHERE m.thread = (SELECT id FROM threads WHERE space = :space AND name = :thread)
+  AND m.seq > :after
+ORDER BY m.seq LIMIT :limit
 
 -- name: newest_messages
 SELECT m.*, t.name, s.path FROM messages m JOIN threads t ON t.id = m.thread
