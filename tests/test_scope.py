@@ -439,6 +439,7 @@ OPS = {
     ledger.ReadCursor: lambda d: ledger.ReadCursor(d.ns(), d.thread(), d.one("reflection", "x")),
     ledger.Jobs: lambda d: ledger.Jobs(d.ns()),
     ledger.Pin: lambda d: ledger.Pin(d.ns(), d.key(), d.one(True, False)),
+    ledger.Around: lambda d: ledger.Around(d.ns(), d.some(d.message), d.one(0, 2, 99)),
     ledger.Standing: lambda d: ledger.Standing(d.ns(), d.one(0, 1, 100)),
     ledger.Forget: lambda d: ledger.Forget(d.ns(), **d.forgetting()),
     ledger.Reindex: lambda d: ledger.Reindex(d.ns()),
