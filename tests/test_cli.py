@@ -71,6 +71,23 @@ def test_remember_and_recall(run, name):
     assert "2 unchanged" in run("remember", name).stdout
 
 
+def test_recall_as_a_text_within_a_budget(run):
+    run("remember", write("talk.json", TALK))
+    put("lang", {"kind": "Rule", "content": {"rule": "Speak \x1b[31mEnglish"}})
+    asked = ("recall", "what is Ines allergic to?")
+    text = run(*asked, "--text", "--budget", "60", "--neighbours", "1").stdout
+    assert text.startswith("<memory>\n# Standing notes")
+    assert "\x1b" not in text
+    assert len(text.encode()) <= 60 * 4
+    assert "allergic" in text
+    assert run(*asked, "--text", user="ines").stdout == ""
+    rows = run(*asked).stdout.splitlines()
+    assert rows[-1].startswith("stands")
+    told = json.loads(run(*asked, "--json").stdout)
+    assert [one["standing"] for one in told] == [False, True]
+    assert json.loads(run(*asked, "--json", "--text").stdout).endswith("</memory>")
+
+
 def test_a_grown_file_adds_what_is_new(run):
     run("remember", write("talk.json", TALK))
     more = [*TALK, {"role": "user", "content": "And to sesame."}]

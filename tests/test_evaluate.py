@@ -30,6 +30,7 @@ from holdfast.evaluate import metrics as m
 from holdfast.evaluate.intervals import interval, intervals, paired
 from holdfast.evaluate.rows import by_deviations, by_ranks, names
 from holdfast.ranking import SIGNALS
+from holdfast.wording.context import count_tokens
 
 # Invented conversations
 
@@ -307,13 +308,14 @@ def test_budgets_are_filled_in_order_up_to_the_first_that_does_not_fit():
     assert m.within(["a", "c", "b"], costs, 50) == ["a", "c"]
     assert m.within(["b"], costs, 69) == []
     assert m.within(["a", "c"], costs, 500) == ["a", "c"]
-    assert (m.tokens(""), m.tokens("four"), m.tokens("fives"), m.tokens("東京")) == (0, 1, 2, 2)
+    texts = ["", "four", "fives", "東京"]
+    assert [count_tokens(text) for text in texts] == [0, 1, 2, 2]
     assert m.rendered(Turn("1", "Hi", "user")) == "user: Hi"
 
 
 def test_every_metric_of_a_question():
     turns = {id: Turn(id, "w" * 1_000, speaker="N", session=id[0]) for id in ("a1", "a2", "b1")}
-    costs = {id: m.tokens(m.rendered(turn)) for id, turn in turns.items()}
+    costs = {id: count_tokens(m.rendered(turn)) for id, turn in turns.items()}
     found = m.measured(["a1", "b1"], ("b1", "a2"), turns, costs)
     assert tuple(found) == m.NAMES
     assert (found["recall@10"], found["all@10"], found["MRR"]) == (0.5, 0, 0.5)
@@ -331,7 +333,7 @@ golds = st.lists(ids, unique=True, min_size=1, max_size=10)
 @given(rankings, golds)
 def test_metrics_stay_within_bounds_and_grow_with_k(ranked, gold):
     turns = {str(n): Turn(str(n), "w" * (n * 40), session=str(n // 5)) for n in range(31)}
-    costs = {id: m.tokens(m.rendered(turn)) for id, turn in turns.items()}
+    costs = {id: count_tokens(m.rendered(turn)) for id, turn in turns.items()}
     found = m.measured(ranked, gold, turns, costs)
     assert all(0 <= value <= 1 for name, value in found.items() if name != "tokens@10")
     assert 0 <= found["all@10"] <= found["recall@10"] <= found["any@10"]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import jsonpatch
 import pytest
-from langgraph.store.base import InvalidNamespaceError, PutOp
+from langgraph.store.base import InvalidNamespaceError, Item, PutOp
 
 from holdfast import open_store
 from holdfast.errors import ConfigurationError, EmbedderFailed, InputError, OutOfScope
@@ -930,6 +930,7 @@ BAD_CHANGES = {
     "an index as true": ChangeSet(NS, (Write("k", {}, index=True),)),
     "an index as text": ChangeSet(NS, (Write("k", {}, index="v"),)),
     "importance as text": ChangeSet(NS, (Write("k", {}, importance="5"),)),
+    "pin as a number": ChangeSet(NS, (Write("k", {}, pin=1),)),
     "expect": ChangeSet(NS, (Write("k", {}, expect=-1),)),
     "expect as text": ChangeSet(NS, (Write("k", {}, expect="1"),)),
     "ttl": ChangeSet(NS, (Write("k", {}, ttl="soon"),)),
@@ -1203,6 +1204,7 @@ CALLS = {
     "pin": lambda ns, _: ((ns, "tea"), {}),
     "note_recall": lambda ns, _: ((ns, ["tea"]), {"thread": "monday", "at": "2026-01-01"}),
     "recalled_in": lambda ns, _: ((ns, "monday"), {}),
+    "standing": lambda ns, _: ((ns,), {"limit": 1}),
     "forget": lambda ns, _: ((ns,), {"source": Source("thread", "monday")}),
     "reindex": lambda ns, _: ((ns,), {}),
 }
@@ -1213,7 +1215,7 @@ def begin(store, ns):
     return store.commit(
         ChangeSet(
             ns,
-            (Write("tea", {"n": 1}),),
+            (Write("tea", {"n": 1}, pin=True),),
             (said("hello", "bye"),),
             (Cursor("monday", 1),),
             ("tea",),
@@ -1252,8 +1254,8 @@ def told(result):
     """Return a result without its times."""
     if isinstance(result, list | tuple):
         return [told(one) for one in result]
-    if hasattr(result, "to_dict"):
-        return told(result.to_dict())
+    if hasattr(result, "to_dict") or isinstance(result, Item):
+        return told(result.to_dict() if hasattr(result, "to_dict") else result.dict())
     if isinstance(result, dict):
         return {name: told(inner) for name, inner in result.items() if not name.endswith("_at")}
     return repr(result)

@@ -17,6 +17,7 @@ import holdfast
 PUBLIC = {
     "Change",
     "ConfigurationError",
+    "Context",
     "ConversationSummary",
     "ChangeSet",
     "Cursor",
@@ -53,6 +54,7 @@ PUBLIC = {
     "Ranking",
     "Receipt",
     "RemoveDoc",
+    "Rule",
     "SqliteStore",
     "arecall",
     "create_memory_enricher",

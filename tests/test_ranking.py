@@ -237,7 +237,7 @@ def test_memories_and_messages_are_ranked_together(store):
     assert found[0].text == "Ines is allergic to peanuts"
     assert [one.kind for one in found] == ["Memory", "Message", "Message"]
     assert all(0 <= one.score <= 1 for one in found)
-    assert found == sorted(found, key=lambda one: -one.score)
+    assert list(found) == sorted(found, key=lambda one: -one.score)
     assert "words" in found[0].explain()
     assert asyncio.run(arecall("peanuts", NS, store=store, k=1)) == recall(
         "peanuts", NS, store=store, k=1

@@ -40,10 +40,12 @@ if TYPE_CHECKING:
         MemoryPhase,
         Receipt,
         RemoveDoc,
+        Rule,
     )
     from holdfast.namespace import NamespaceTemplate, decode_label, encode_label
     from holdfast.ranking.weights import Ranking
-    from holdfast.retrieval.asking import Recalled, arecall, recall
+    from holdfast.retrieval.asking import arecall, recall
+    from holdfast.retrieval.context import Context, Recalled
     from holdfast.retrieval.searcher import create_memory_searcher
     from holdfast.stores.opening import open_store
     from holdfast.stores.postgres.store import PostgresStore
@@ -88,10 +90,12 @@ _ROOMS = {
         "MemoryPhase",
         "Receipt",
         "RemoveDoc",
+        "Rule",
     ),
     "holdfast.namespace": ("NamespaceTemplate", "decode_label", "encode_label"),
     "holdfast.ranking.weights": ("Ranking",),
-    "holdfast.retrieval.asking": ("Recalled", "arecall", "recall"),
+    "holdfast.retrieval.asking": ("arecall", "recall"),
+    "holdfast.retrieval.context": ("Context", "Recalled"),
     "holdfast.retrieval.searcher": ("create_memory_searcher",),
     "holdfast.stores.opening": ("open_store",),
     "holdfast.stores.postgres.store": ("PostgresStore",),
@@ -108,6 +112,7 @@ __all__ = [
     "Change",
     "ChangeSet",
     "ConfigurationError",
+    "Context",
     "ConversationSummary",
     "Cursor",
     "Entry",
@@ -128,6 +133,7 @@ __all__ = [
     "Receipt",
     "Record",
     "RemoveDoc",
+    "Rule",
     "Said",
     "Source",
     "SqliteStore",

@@ -135,7 +135,7 @@ class Record:
     Args:
         version: Its current version.
         created_at: When its key was first written.
-        pinned: Whether somebody pinned it.
+        pinned: Whether it stands: it was pinned, or written to stand.
         recalls: How often it was recalled.
         recalled_at: When last.
         expires_at: When its time to live ends, if it has one.
@@ -243,6 +243,8 @@ class Write:
         importance: 1 (trivial) to 5 (vital).
         supersedes: Keys of memories that are no longer so because of this one; they must be there.
         provenance: Where it comes from; by default that of the change set.
+        pin: Whether it stands, so that a recall considers it whatever is asked; None leaves a
+            memory that is there as it is, and lets a new one stand where its kind does.
     """
 
     key: str
@@ -255,6 +257,7 @@ class Write:
     importance: int | None = None
     supersedes: tuple[str, ...] = ()
     provenance: Provenance | None = None
+    pin: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from langgraph.store.base import NOT_PROVIDED, BaseStore, NotProvided
+from langgraph.store.base import NOT_PROVIDED, BaseStore, Item, NotProvided
 
 from holdfast.errors import InputError, shown
 from holdfast.history import (
@@ -49,6 +49,7 @@ from holdfast.operations import (
     Revert,
     SearchJournal,
     Sources,
+    Standing,
     T,
     Threads,
 )
@@ -389,6 +390,33 @@ class Ledger(ABC):
     async def arecalled_in(self, namespace: Namespace, thread: str) -> dict[str, datetime]:
         """Return what was recalled in a thread, awaiting; see `recalled_in`."""
         return await self.aperform(RecalledIn(namespace, thread))
+
+    def standing(self, namespace: Namespace, *, limit: int = 100) -> list[Item]:
+        """Return the memories that stand: those to be considered whatever is asked.
+
+        A memory stands that was pinned, by a person or by its writer (`Write.pin`), as managers do
+        with profiles and with what the schema or the model marks so; or that is of kind `Rule`
+        and was not unpinned. What a newer memory supersedes, what has expired and what is not so
+        at present (`valid_from`, `valid_to`) does not stand.
+
+        Args:
+            namespace: Stored labels; what stands below counts as well, after its own.
+            limit: How many at most: those of higher importance first, then the newest.
+
+        Example:
+            >>> from holdfast import open_store
+            >>> store = open_store(":memory:")
+            >>> store.put(("m",), "tea", {"content": "likes tea"})
+            >>> store.put(("m",), "lang", {"kind": "Rule", "content": {"rule": "Speak English."}})
+            >>> [item.key for item in store.standing(("m",))]
+            ['lang']
+            >>> store.close()
+        """
+        return self.perform(Standing(namespace, limit))
+
+    async def astanding(self, namespace: Namespace, *, limit: int = 100) -> list[Item]:
+        """Return the memories that stand, awaiting; see `standing`."""
+        return await self.aperform(Standing(namespace, limit))
 
     def forget(
         self,

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Required
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 Action = Literal["inserted", "updated", "deleted", "unchanged", "rejected", "conflict"]
@@ -24,6 +24,9 @@ MESSAGE_KIND = "Message"
 
 DEFAULT_KEY = "default"
 """The key under which a manager's default is stored."""
+
+STANDING_KINDS = ("Rule",)
+"""Kinds of memories that stand, whoever wrote them: see `Rule`."""
 
 UNKNOWN_KIND = "__any__"
 """The kind of a stored value that does not say what it is."""
@@ -40,6 +43,16 @@ class Memory(BaseModel):
     content: str = Field(
         description="The memory, complete in itself: who, what and when, in plain words."
     )
+
+
+class Rule(BaseModel):
+    """How to act from now on: what was asked for or corrected, or has worked. One call a rule."""
+
+    model_config = ConfigDict(json_schema_extra={"standing": True})
+
+    rule: str = Field(description="What to do, or not to do, complete in itself.")
+    when: str | None = Field(None, description="In which cases; left out where always.")
+    why: str | None = Field(None, description="The reason, where one was given.")
 
 
 class RemoveDoc(BaseModel):
@@ -165,6 +178,7 @@ class Change:
         after: Its content after, as JSON data; None for a delete.
         importance: 1 (trivial) to 5 (vital), where the model gave one.
         reason: For a rejected request, every `reason @ path`.
+        standing: Whether it is to be considered whatever is asked, where somebody said so.
     """
 
     action: Action
@@ -174,6 +188,7 @@ class Change:
     after: Any = None
     importance: int | None = None
     reason: str | None = None
+    standing: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +372,16 @@ def unwrap(value: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if isinstance(content, Mapping) and isinstance(kind, str):
         return kind, dict(content)
     return UNKNOWN_KIND, dict(value)
+
+
+def is_standing(value: Mapping[str, Any]) -> bool:
+    """Tell whether a stored value is of a kind that stands.
+
+    Example:
+        >>> is_standing({"kind": "Rule", "content": {"rule": "Answer in English."}})
+        True
+    """
+    return unwrap(value)[0] in STANDING_KINDS
 
 
 def wrap(kind: str, content: Mapping[str, Any], like: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from langgraph.store.base import Item
+
 from holdfast.history import (
     ChangeSet,
     Entry,
@@ -127,6 +129,25 @@ class Neighbours(LedgerOp[list[Entry]]):
 
 
 @dataclass(frozen=True, slots=True)
+class Around(LedgerOp[list[Entry]]):
+    """Read messages with those right before and after each, in one go.
+
+    Args:
+        namespace: Stored labels, of exactly this namespace.
+        keys: Of messages; what is none has no neighbours.
+        before: How many before each, in its thread.
+        after: How many after.
+
+    They come by threads, in their order, each once also where stretches overlap.
+    """
+
+    namespace: Namespace
+    keys: tuple[str, ...]
+    before: int = 2
+    after: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class SearchJournal(LedgerOp[list[Entry]]):
     """See `Ledger.search_journal`."""
 
@@ -214,6 +235,14 @@ class Pin(LedgerOp[bool]):
     namespace: Namespace
     key: str
     pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing(LedgerOp[list[Item]]):
+    """See `Ledger.standing`."""
+
+    namespace: Namespace
+    limit: int = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ OPERATIONS = ("add", "replace", "remove")
 _ABSENT = object()
 """A field that is not there; it is the same as itself only."""
 
-_ID_NAMES = ("json_doc_id", "planned_edits", "importance")
+_ID_NAMES = ("json_doc_id", "planned_edits", "importance", "standing")
 
 
 @dataclass(frozen=True, slots=True)

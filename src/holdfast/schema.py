@@ -69,6 +69,11 @@ class Schema:
         return self.type is not None and isinstance(value, self.type)
 
     @property
+    def standing(self) -> bool:
+        """Whether its memories are considered whatever is asked, as `"standing": true` says."""
+        return self.json_schema.get("standing") is True
+
+    @property
     def fields(self) -> Mapping[str, Any]:
         """The properties of the content."""
         return cast("Mapping[str, Any]", self.json_schema.get("properties", {}))

@@ -133,21 +133,41 @@ def recall(
     question: Annotated[str, typer.Argument(help="In plain words.")],
     user: User,
     store: Store = None,
-    k: Annotated[int, typer.Option("-k", help="How many to show.", min=1)] = 5,
+    k: Annotated[
+        int | None,
+        typer.Option("-k", help="How many to show; default: 5, or what fits a budget.", min=1),
+    ] = None,
+    budget: Annotated[
+        int | None, typer.Option(help="Tokens that the text of all may have.", min=1)
+    ] = None,
+    neighbours: Annotated[
+        int, typer.Option(help="Messages before and after each that is found.", min=0, max=1000)
+    ] = 0,
+    text: Annotated[bool, typer.Option("--text", help="Print what goes into a prompt.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Find what is remembered about a question."""
+    """Find what is remembered about a question, and what stands whatever is asked."""
     from holdfast.retrieval import recall as ask
 
+    wanted: dict[str, Any] = {"k": k, "budget_tokens": budget, "neighbours": neighbours}
     with opened(store, user) as kept:
-        found = ask(question, NAMESPACE, store=kept, k=k, config=config_of(user))
-    if as_json:
-        output.show_json([one.to_dict() for one in found])
-    elif not found:
+        found = ask(question, NAMESPACE, store=kept, config=config_of(user), **wanted)
+    listed = [*found, *found.neighbours, *found.standing]
+    if text and not as_json:
+        output.show_text(found.as_text())
+    elif text:
+        output.show_json(found.as_text())
+    elif as_json:
+        output.show_json([one.to_dict() for one in listed])
+    elif not listed:
         output.console().print("Nothing is remembered about that.")
     else:
-        rows = [(f"{f.score:.2f}", f.time[:10], f.speaker or f.kind, f.text) for f in found]
-        output.show_table(("score", "date", "who", "what"), rows)
+        output.show_table(("score", "date", "who", "what"), map(_found, listed))
+
+
+def _found(one: Any) -> tuple[str, str, str, str]:
+    score = "stands" if one.standing else f"{one.score:.2f}" if one.score else ""
+    return score, str(one.time)[:10], str(one.speaker or one.kind), one.text
 
 
 @app.command("list")

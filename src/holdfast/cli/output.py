@@ -42,6 +42,12 @@ def amount(number: int, one: str, several: str) -> str:
     return f"{number} {one if number == 1 else several}"
 
 
+def show_text(text: str) -> None:
+    """Print a text as it is, for a file or a prompt."""
+    if text:
+        console().print(plain(text), soft_wrap=True)
+
+
 def show_json(value: Any) -> None:
     """Print a value as JSON."""
     unicode = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")

@@ -14,8 +14,6 @@ DEPTHS = (1, 5, 10, 20)
 SESSION_DEPTHS = (5, 10)
 BUDGETS = (500, 1_000, 2_000, 4_000)
 
-LETTERS_A_TOKEN = 4
-
 
 def recall_at(ranked: Sequence[str], evidence: Collection[str], k: int) -> float:
     """Return the share of the evidence among the first k: |top k and evidence| / |evidence|.
@@ -87,19 +85,6 @@ def rendered(turn: Turn) -> str:
     """
     said = f"{turn.speaker or turn.role}: {turn.text}"
     return f"{turn.time[:10]} {said}" if turn.time else said
-
-
-def tokens(text: str) -> int:
-    """Return about how many tokens a text has: its UTF-8 bytes / 4, rounded up.
-
-    An approximation that needs no tokenizer's tables. Four letters a token is the rule of thumb
-    of OpenAI's help pages for English; other scripts have more bytes a letter, as more tokens.
-
-    Example:
-        >>> tokens("Nora: I like tea")
-        4
-    """
-    return -(-len(text.encode("utf-8", "replace")) // LETTERS_A_TOKEN)
 
 
 def within(ranked: Sequence[str], costs: Mapping[str, int], budget: int) -> list[str]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from holdfast.evaluate.conversations import Conversation
-from holdfast.evaluate.metrics import measured, rendered, tokens
+from holdfast.evaluate.metrics import measured, rendered
 from holdfast.evaluate.row import Ranked, Row
 from holdfast.evaluate.vectors import Vectors
+from holdfast.wording.context import count_tokens
 
 TIMED = 10
 """How many turns are asked for where the time is taken."""
@@ -124,7 +125,7 @@ def _build(row: Row, run: Run, conversation: Conversation, vectors: Vectors | No
 
 def _asked(row: Row, conversation: Conversation) -> Iterator[Outcome]:
     turns = {turn.id: turn for turn in conversation.turns}
-    costs = {turn.id: tokens(rendered(turn)) for turn in conversation.turns}
+    costs = {turn.id: count_tokens(rendered(turn)) for turn in conversation.turns}
     for question in conversation.questions:
         start = time.perf_counter()
         row.rank(question.text, TIMED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from holdfast import wording
@@ -61,6 +61,7 @@ class Doc:
     schema: Schema | None
     date: str | None = None
     importance: int | None = None
+    standing: bool | None = None
     touched: bool = False
 
     @property
@@ -284,7 +285,11 @@ class Draft:
     ) -> Outcome:
         content = dict(arguments)
         named = content.pop("json_doc_id", None) if "json_doc_id" not in schema.fields else None
-        importance = content.pop("importance", None) if "importance" not in schema.fields else None
+        beside = {
+            name: content.pop(name, None)
+            for name in ("importance", "standing")
+            if name not in schema.fields
+        }
         meant = self._find(named)
         if meant is not None and meant.now is not None and allowed.updates:
             return self._edit(meant, content, staged)  # an insert of a known id is an update
@@ -296,14 +301,14 @@ class Draft:
             taken, data = schema.take(content)
         except Invalid as invalid:
             return Outcome(schema.tool, failures=_all_under(schema.tool, invalid))
-        return self._new(schema, data, taken, _importance(importance), staged)
+        return self._new(schema, data, taken, beside, staged)
 
     def _new(
         self,
         schema: Schema,
         data: dict[str, Any],
         content: Any,
-        importance: int | None,
+        beside: Mapping[str, Any],
         staged: Mapping[Doc, _Staged],
     ) -> Outcome:
         for doc in self._saying.get(said(schema.kind, data), ()):
@@ -312,7 +317,8 @@ class Draft:
                 self._repeats += [] if doc.is_new or doc.touched else [doc]
                 return Outcome(schema.tool, doc, done=f"{doc.alias} says the same already")
         doc = self._add(str(uuid.uuid4()), schema.kind, data, content, schema, new=True)
-        doc.importance, doc.touched = importance, True
+        doc.importance = _importance(beside.get("importance"))
+        doc.standing, doc.touched = _standing(beside.get("standing")), True
         return Outcome(schema.tool, doc, done=f"{doc.alias} inserted")
 
     # What came of it
@@ -348,7 +354,8 @@ def _change(doc: Doc) -> Change | None:
     if not doc.touched or (doc.is_new and doc.now is None):
         return None
     if doc.is_new:
-        return Change("inserted", doc.id, doc.kind, None, doc.now, doc.importance)
+        new = Change("inserted", doc.id, doc.kind, None, doc.now, doc.importance)
+        return replace(new, standing=doc.standing)
     if doc.now is None:
         return Change("deleted", doc.id, doc.kind, doc.before, None)
     action: Action = "unchanged" if same(doc.now, doc.before) else "updated"
@@ -375,6 +382,11 @@ def _importance(given: Any) -> int | None:
     """Return the importance as 1 to 5; it is a hint, so a wild value is no reason to refuse."""
     digits = re.fullmatch(r"\s*(\d+)(?:\.\d*)?\s*", str(given))
     return min(5, max(1, int(digits[1]))) if digits else None
+
+
+def _standing(given: Any) -> bool | None:
+    """Return whether a memory stands; a hint as well."""
+    return {"true": True, "false": False}.get(str(given).strip().lower())
 
 
 def _same_uuid(one: str, other: str) -> bool:

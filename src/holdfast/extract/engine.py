@@ -122,15 +122,16 @@ class Extractor:
             function = wording.tool(name)
         else:
             schema = next(schema for schema in self.schemas if schema.tool == name)
-            function = _insert_tool(schema)
+            function = _insert_tool(schema, one_each=not self.allowed.inserts)
         return {"type": "function", "function": function}
 
 
-def _insert_tool(schema: Schema) -> dict[str, Any]:
-    parameters = dict(schema.parameters)
-    if "importance" not in schema.fields:
-        properties = {**parameters["properties"], "importance": wording.tool("importance")}
-        parameters["properties"] = properties
+def _insert_tool(schema: Schema, *, one_each: bool) -> dict[str, Any]:
+    """Return the tool that makes a memory, with what is kept beside the memory, not in it."""
+    beside = ["importance"] if one_each or schema.standing else ["importance", "standing"]
+    more = {name: wording.tool(name) for name in beside if name not in schema.fields}
+    properties = {**schema.parameters["properties"], **more}
+    parameters = {**schema.parameters, "properties": properties}
     return {"name": schema.tool, "description": schema.description, "parameters": parameters}
 
 

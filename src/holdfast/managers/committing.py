@@ -60,6 +60,7 @@ def commit(
     """
     if items.fresh_default:
         changes = _with_default(changes, items)
+    changes = _with_standing(changes, schemas, one_each=one_each)
     changes = _rewritten(changes, items, one_each=one_each)
     keeps = isinstance(store, Ledger)
     journal = (said,) if said is not None and keeps else ()
@@ -119,7 +120,8 @@ def _settle(
             like = there.value if there and change.action == "updated" else None
             value = wrap(change.kind or "", change.after, like)
         expect = (there.revision if there else 0) if isinstance(store, Ledger) else None
-        writes.append(Write(change.key or "", value, expect, importance=change.importance))
+        one = Write(change.key or "", value, expect, pin=change.standing or None)
+        writes.append(replace(one, importance=change.importance))
     return settled, writes
 
 
@@ -219,6 +221,22 @@ def _made_again(change: Change, now: Mapping[str, Any], schemas: Sequence[Schema
     if same(after, now):
         action, after = ("rejected", None) if reason else ("unchanged", after)
     return replace(change, action=action, before=dict(now), after=after, reason=reason)
+
+
+def _with_standing(
+    changes: Sequence[Change], schemas: Sequence[Schema], *, one_each: bool
+) -> tuple[Change, ...]:
+    """Let a new memory stand where it is a profile, or its schema says so.
+
+    An update leaves it as it is: a person may have unpinned it.
+    """
+    kinds = {schema.kind for schema in schemas if one_each or schema.standing}
+    return tuple(
+        replace(change, standing=True)
+        if change.action == "inserted" and change.kind in kinds
+        else change
+        for change in changes
+    )
 
 
 def _with_default(changes: Sequence[Change], items: KnownItems) -> tuple[Change, ...]:

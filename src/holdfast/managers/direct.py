@@ -12,9 +12,12 @@ from langgraph.store.base import NOT_PROVIDED, BaseStore, Item, NotProvided, Sea
 from pydantic import BaseModel
 
 from holdfast.errors import InputError
-from holdfast.flow import Flow, FlowRunnable, StoreCall, arun, run
+from holdfast.flow import Flow, FlowRunnable, Perform, StoreCall, arun, run
+from holdfast.history import ChangeSet, Write
+from holdfast.ledger import Ledger
 from holdfast.memory import DEFAULT_KEY, unwrap
 from holdfast.namespace import NamespaceTemplate, current_config, decode_namespace
+from holdfast.operations import Commit
 from holdfast.schema import Invalid, Schema
 from holdfast.stores.plain import fenced
 
@@ -174,13 +177,20 @@ class DirectAccess(FlowRunnable[Any, list[dict[str, Any]]]):
         config: RunnableConfig,
     ) -> Flow[None]:
         store, namespace = self._place(config)
+        standing = False
         for schema in self.schemas:
             if schema.holds(value):
                 value = {"kind": schema.kind, "content": schema.dump(value)}
+                standing = schema.standing
                 break
         if not isinstance(value, Mapping):
             kinds = ", ".join(schema.kind for schema in self.schemas)
             raise InputError(f"A value must be a dict or an instance of {kinds}; got {value!r}.")
+        if standing and isinstance(store, Ledger):
+            fields = tuple(index) if isinstance(index, list) else index
+            one = Write(key, value, index=fields, ttl=ttl, pin=True)
+            yield Perform(store, Commit(ChangeSet(namespace, (one,))))
+            return
         yield StoreCall(store, "put", (namespace, key, dict(value), index), {"ttl": ttl})
 
     def delete(self, key: str, config: RunnableConfig | None = None) -> None:

@@ -10,11 +10,8 @@ from langgraph.store.base import BaseStore, Item, SearchItem
 from holdfast.extract import Known
 from holdfast.flow import Flow
 from holdfast.memory import DEFAULT_KEY, MESSAGE_KIND, Message, unwrap
-from holdfast.retrieval.finding import find, find_all, read_profiles
+from holdfast.retrieval.finding import bounded_query, find, find_all, read_profiles
 from holdfast.schema import Schema
-
-QUERY_LENGTH = 4_000
-"""How many characters of a conversation are looked up in one query."""
 
 
 class KnownItems:
@@ -70,22 +67,3 @@ def look_up(
         return (yield from find_all(store, namespace, queries, limit, wanted=is_ours))
     words = bounded_query(messages)
     return (yield from find(store, namespace, words, limit, wanted=is_ours, fill=True))
-
-
-def bounded_query(messages: Sequence[Message]) -> str:
-    """Return the words of a whole stretch of conversation, within a bound.
-
-    Each message has its share; what short messages leave free goes to the long ones.
-
-    Example:
-        >>> bounded_query([Message("user", "I love ramen"), Message("user", "and pasta")])
-        'I love ramen\\nand pasta'
-    """
-    texts = [message.text for message in messages if message.text and message.role != "system"]
-    free = QUERY_LENGTH
-    shares: dict[int, str] = {}
-    by_length = sorted(range(len(texts)), key=lambda number: len(texts[number]))
-    for left, number in zip(range(len(texts), 0, -1), by_length, strict=True):
-        shares[number] = texts[number][: free // left]
-        free -= len(shares[number])
-    return "\n".join(shares[number] for number in range(len(texts)) if shares[number])

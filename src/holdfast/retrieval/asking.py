@@ -1,106 +1,99 @@
-"""Recall: a question, and the memories and messages that answer it."""
+"""Recall: a question, and what answers it or is to be considered whatever is asked."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langgraph.store.base import BaseStore, Item
+from langgraph.store.base import BaseStore, Item, SearchOp
 
-from holdfast.analysis import value_text
-from holdfast.errors import InputError, shown
-from holdfast.flow import Flow, Perform, arun, run
+from holdfast.errors import ConfigurationError, InputError, shown
+from holdfast.flow import Flow, Perform, StoreOps, arun, run
 from holdfast.history import Found
 from holdfast.ledger import Ledger
-from holdfast.memory import MESSAGE_KIND, clean, unwrap
+from holdfast.memory import MESSAGE_KIND, STANDING_KINDS, Message, is_standing, unwrap
 from holdfast.namespace import (
     NamespaceTemplate,
     current_config,
     current_store,
     decode_namespace,
 )
-from holdfast.operations import Rank
+from holdfast.operations import Rank, Standing
 from holdfast.ranking.weights import ASSISTANT, PEOPLE, Ranking
-from holdfast.retrieval.finding import find
+from holdfast.retrieval.context import Context, Recalled, recalled
+from holdfast.retrieval.finding import bounded_query, find
+from holdfast.retrieval.fitting import Fitting
+from holdfast.retrieval.neighbouring import Said, neighbours_of
 from holdfast.stores.plain import fenced
 from holdfast.stores.plan.checking import MOST
+from holdfast.wording import read_messages
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
+Scope = tuple[str, ...] | str
+"""A namespace in labels as people wrote them, or its one label."""
 
-@dataclass(frozen=True, slots=True)
-class Recalled:
-    """One thing that was found.
+FEW = 5
+"""How many are returned where neither their number nor a budget is given."""
 
-    Args:
-        text: Its words.
-        score: How well it matches, 0 to 1.
-        kind: `Message` for what was said, else the name of the memory's schema.
-        key: Its key in the store.
-        namespace: Where it stands, in labels as people wrote them.
-        time: When it was said, or last changed (ISO 8601).
-        speaker: Who said it; None for a memory.
-        value: The stored value.
-        signals: What speaks for it, each by its name before its weight (see `Ranking`); empty where
-            the store itself ranked, as a store that is none of ours does.
-        weights: How much each signal counts.
-    """
+LOOKED_AT = 100
+"""How many of the best are tried where a budget says how many fit."""
 
-    text: str
-    score: float
-    kind: str
-    key: str
-    namespace: tuple[str, ...]
-    time: str
-    speaker: str | None
-    value: dict[str, Any]
-    signals: dict[str, float] = field(default_factory=dict)
-    weights: dict[str, float] = field(default_factory=dict)
+STANDING_TOKENS = 500
+"""The budget of what stands where there is no budget of the whole; else a quarter of that."""
 
-    def explain(self) -> str:
-        """Return in a line what the score is made of: signals, weights, and the sum of weights."""
-        parts = [
-            f"{name} {signal:.2f} x {self.weights[name]:g}"
-            for name, signal in self.signals.items()
-            if signal and self.weights[name]
-        ]
-        if not parts:
-            return f"{self.score:.2f}, the score of the store"
-        return f"{self.score:.2f} = ({' + '.join(parts)}) / {sum(self.weights.values()):g}"
+LEAST_STANDING = 100
+"""How many of a small budget what stands may have."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON data."""
-        return asdict(self)
+MOST_STANDING = 1_000
+MOST_NEIGHBOURS = 1_000
 
 
 def recall(
-    question: str,
-    namespace: tuple[str, ...] | str,
+    question: str | Sequence[Any],
+    namespace: Scope | list[Scope],
     *,
     store: BaseStore | None = None,
-    k: int = 5,
+    k: int | None = None,
+    budget_tokens: int | None = None,
+    standing_tokens: int | None = None,
+    neighbours: int = 0,
     ranking: Ranking | None = None,
     config: RunnableConfig | None = None,
-) -> list[Recalled]:
-    """Find what is remembered about a question. No model is asked.
+) -> Context:
+    """Find what is remembered about a question, and what stands whatever is asked.
+
+    No model is asked. Tokens are counted without a tokenizer, as UTF-8 bytes / 4.
 
     Args:
-        question: In plain words.
+        question: In plain words; or messages, in any form that managers take: then what was said
+            in all of them is the question, and they are not found themselves.
         namespace: Where to look, in labels as people wrote them: encoded as those of managers
-            are, see `NamespaceTemplate`. It may hold variables, filled in from `config`.
+            are, see `NamespaceTemplate`. It may hold variables, filled in from `config`. A list
+            names several, which are ranked together; a tuple is one.
         store: Any LangGraph `BaseStore`; by default that of the running graph.
-        k: How many to return at most.
+        k: How many to return at most; by default 5, or with a budget as many as fit into it, of
+            the first 100. What stands and neighbours come on top.
+        budget_tokens: How many tokens `as_text()` of the result may have, headings included. What
+            does not fit is left out, and the next best is tried.
+        standing_tokens: How many of these are kept for what stands; by default a quarter of them,
+            and at least 100, or 500 without a budget. What does not fit there is tried again with
+            what the ranked leave of the budget. 0 leaves out what stands.
+        neighbours: How many messages before and after each that was found come along, as far as
+            they fit. Only a holdfast store has them.
         ranking: How much each signal counts; by default `PEOPLE` or `ASSISTANT`, told apart by
             whether an assistant speaks. A store that is none of ours ranks by itself.
         config: A RunnableConfig, for the variables of the namespace.
 
     Returns:
-        The best matches, best first; empty when nothing matches.
+        A sequence of the best matches, best first, with what belongs to it, and `as_text()` for a
+        prompt; empty when nothing matches.
 
     Raises:
-        InputError: The question is empty, or k is less than 1.
+        InputError: The question is empty, or a number is out of its range.
         ConfigurationError: A variable of the namespace is missing, or there is no store.
 
     Example:
@@ -111,57 +104,235 @@ def recall(
         'Ines is allergic to peanuts'
         >>> store.close()
     """
-    return run(_flow(question, namespace, store, k, ranking, config))
+    asked = _asked(question, k, budget_tokens, standing_tokens, neighbours, ranking)
+    return run(_flow(asked, _places(namespace, store, config)))
 
 
 async def arecall(
-    question: str,
-    namespace: tuple[str, ...] | str,
+    question: str | Sequence[Any],
+    namespace: Scope | list[Scope],
     *,
     store: BaseStore | None = None,
-    k: int = 5,
+    k: int | None = None,
+    budget_tokens: int | None = None,
+    standing_tokens: int | None = None,
+    neighbours: int = 0,
     ranking: Ranking | None = None,
     config: RunnableConfig | None = None,
-) -> list[Recalled]:
+) -> Context:
     """Find what is remembered about a question, awaiting; see `recall`."""
-    return await arun(_flow(question, namespace, store, k, ranking, config))
+    asked = _asked(question, k, budget_tokens, standing_tokens, neighbours, ranking)
+    return await arun(_flow(asked, _places(namespace, store, config)))
 
 
-def _flow(
-    question: str,
-    namespace: tuple[str, ...] | str,
-    store: BaseStore | None,
-    k: int,
+# What is asked, checked
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked for.
+
+    Args:
+        words: The question.
+        spoken: What is being said now, by role and text; it need not be recalled.
+        k: How many to return at most.
+        budget: How many tokens the text may have.
+        lane: How many tokens what stands may have.
+        neighbours: How many messages on each side come along.
+        ranking: How much each signal counts.
+    """
+
+    words: str
+    spoken: frozenset[tuple[str, str]]
+    k: int | None
+    budget: int | None
+    lane: int
+    neighbours: int
+    ranking: Ranking | None
+
+    @property
+    def looked_at(self) -> int:
+        """How many of the best are tried."""
+        return max(self.k or FEW, LOOKED_AT if self.budget else 0)
+
+    def op(self, labels: tuple[str, ...], limit: int) -> Rank:
+        """Return the question to one namespace of a ledger."""
+        weights = (self.ranking or PEOPLE, self.ranking or ASSISTANT)
+        return Rank(labels, self.words, limit, *weights, today=date.today().isoformat())
+
+
+class _Place(NamedTuple):
+    """One namespace that is asked, in stored labels, and its store, fenced to it."""
+
+    store: BaseStore
+    labels: tuple[str, ...]
+
+
+def _asked(
+    question: Any,
+    k: int | None,
+    budget: int | None,
+    lane: int | None,
+    neighbours: int,
     ranking: Ranking | None,
-    config: RunnableConfig | None,
-) -> Flow[list[Recalled]]:
-    if not isinstance(question, str) or not question.strip():
-        raise InputError(f"The question must be a text that is not empty, got {question!r}.")
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST:
-        raise InputError(f"k must be a number from 1 on and below 2**63, got {shown(k)}.")
-    labels = NamespaceTemplate(namespace)(config)
-    scope = fenced(current_store(store, current_config(config)), labels)
-    if isinstance(scope, Ledger):
-        weights = (ranking or PEOPLE, ranking or ASSISTANT)
-        op = Rank(labels, question, k, *weights, today=date.today().isoformat())
-        ranked = yield Perform(scope, op)
-        return [_recalled(one.as_item(), one.score, one) for one in ranked]
-    items = yield from find(scope, labels, question, k)
-    return [_recalled(item, min(1.0, item.score or 0.0)) for item in items]
+) -> _Asked:
+    words, messages = _question(question)
+    if k is not None:
+        _check(k, 1, MOST, "k must be a number from 1 on and below 2**63")
+    if budget is not None:
+        _check(budget, 1, MOST, "budget_tokens must be a number from 1 on")
+    _check(neighbours, 0, MOST_NEIGHBOURS, "neighbours must be a number from 0 to 1000")
+    if lane is None:
+        lane = STANDING_TOKENS if budget is None else max(budget // 4, LEAST_STANDING)
+    else:
+        _check(lane, 0, MOST, "standing_tokens must be a number from 0 on")
+    lane = lane if budget is None else min(lane, budget)
+    spoken = frozenset((message.role, message.text) for message in messages)
+    return _Asked(words, spoken, k, budget, lane, neighbours, ranking)
 
 
-def _recalled(item: Item, score: float, found: Found | None = None) -> Recalled:
-    kind, content = unwrap(item.value)
-    said = kind == MESSAGE_KIND
-    return Recalled(
-        text=clean(str(content.get("text", "")) if said else value_text(item.value)),
-        score=score,
-        kind=kind,
-        key=item.key,
-        namespace=decode_namespace(item.namespace),
-        time=(said and content.get("time")) or item.updated_at.isoformat(),
-        speaker=(content.get("speaker") or content.get("role")) if said else None,
-        value=item.value,
-        signals=found.signals if found else {},
-        weights=found.weights if found else {},
+def _question(given: Any) -> tuple[str, Sequence[Message]]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        words, messages = given, []
+    else:
+        messages = read_messages(given)
+        words = bounded_query(messages)
+    if not isinstance(words, str) or not words.strip():
+        raise InputError(
+            "The question must be a text that is not empty, or a list of messages of which one "
+            f"says something; got {shown(given)}."
+        )
+    return words, messages
+
+
+def _check(given: Any, least: int, most: int, rule: str) -> None:
+    if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= most:
+        raise InputError(f"{rule}, got {shown(given)}.")
+
+
+def _places(
+    namespace: Scope | list[Scope], store: BaseStore | None, config: RunnableConfig | None
+) -> list[_Place]:
+    named = namespace if isinstance(namespace, list) else [namespace]
+    if not named:
+        raise ConfigurationError(
+            "The list of namespaces is empty; name one, such as [('memories', 'nora')]."
+        )
+    scopes = list(dict.fromkeys(NamespaceTemplate(one)(config) for one in named))
+    whole = current_store(store, current_config(config))
+    return [_Place(fenced(whole, labels), labels) for labels in scopes]
+
+
+# The work
+
+
+class _Hit(NamedTuple):
+    """What was found in a place, and where exactly, in stored labels."""
+
+    one: Recalled
+    namespace: tuple[str, ...]
+    place: _Place
+
+
+def _flow(asked: _Asked, places: list[_Place]) -> Flow[Context]:
+    scopes = tuple(decode_namespace(place.labels) for place in places)
+    fitting = Fitting(scopes)
+    lane = (yield from _lane(asked, places)) if asked.lane else []
+    standing, unfit = fitting.take([hit.one for hit in lane], asked.lane)
+    hits = yield from _ranked(asked, places, {(one.namespace, one.key) for one in standing})
+    most = asked.k or (None if asked.budget else FEW)
+    ranked, _ = fitting.take([hit.one for hit in hits], asked.budget, most)
+    found = {(one.namespace, one.key) for one in ranked}
+    left_out = [one for one in unfit if (one.namespace, one.key) not in found]
+    if asked.budget:
+        late, left_out = fitting.take(left_out, asked.budget)
+        standing += late
+    around: list[Recalled] = []
+    if asked.neighbours:
+        where = {(hit.one.namespace, hit.one.key): hit for hit in hits}
+        chosen = [where[one.namespace, one.key] for one in ranked]
+        said = [one for hit in chosen for one in _said(hit)]
+        rows = yield from neighbours_of(said, asked.neighbours)
+        around = fitting.take_rows(rows, asked.budget)
+        around.sort(key=lambda one: (one.scope, one.thread or "", one.seq or 0))
+    return Context(
+        tuple(ranked), tuple(standing), tuple(around), tuple(left_out), scopes, asked.budget
     )
+
+
+def _narrowest(places: Sequence[_Place], namespace: tuple[str, ...], asked: _Place) -> _Place:
+    """Return the narrowest of the places that hold a namespace."""
+    holding = [place for place in places if namespace[: len(place.labels)] == place.labels]
+    return max(holding, key=lambda place: len(place.labels), default=asked)
+
+
+def _hit(
+    places: Sequence[_Place], asked: _Place, item: Item, score: float, found: Found | None = None
+) -> _Hit:
+    place = _narrowest(places, item.namespace, asked)
+    return _Hit(recalled(item, score, place.labels, found), item.namespace, place)
+
+
+def _lane(asked: _Asked, places: Sequence[_Place]) -> Flow[list[_Hit]]:
+    """Return what stands, in the order of the places that are asked."""
+    # No entry has fewer than four tokens; what is more than that could not fit.
+    limit = min(MOST_STANDING, asked.lane // 4 + 1)
+    hits: dict[tuple[tuple[str, ...], str], _Hit] = {}
+    for place in places:
+        if isinstance(place.store, Ledger):
+            items = yield Perform(place.store, Standing(place.labels, limit))
+        else:
+            items = yield from _rules(place, limit)
+        for item in items:
+            hit = _hit(places, place, item, 0.0)
+            stands = hit._replace(one=replace(hit.one, standing=True))
+            hits.setdefault((item.namespace, item.key), stands)
+    return list(hits.values())
+
+
+def _rules(place: _Place, limit: int) -> Flow[list[Item]]:
+    """Return what stands in a store without pins: rules, its own first, newest first."""
+    ops = [SearchOp(place.labels, filter={"kind": kind}, limit=limit) for kind in STANDING_KINDS]
+    pages = yield StoreOps(place.store, ops)
+    found: list[Item] = [item for page in pages for item in page if is_standing(item.value)]
+    found.sort(key=lambda item: item.updated_at, reverse=True)
+    return sorted(found, key=lambda item: item.namespace != place.labels)
+
+
+def _ranked(
+    asked: _Asked, places: Sequence[_Place], stands: set[tuple[tuple[str, ...], str]]
+) -> Flow[list[_Hit]]:
+    """Return what answers the question in any of the places, each once, best first.
+
+    A score means the same in every namespace, so that those of several are compared as they are.
+    """
+    limit = asked.looked_at + len(stands) + min(len(asked.spoken), LOOKED_AT)
+    best: dict[tuple[tuple[str, ...], str], _Hit] = {}
+    for place in places:
+        for hit in (yield from _in_one(asked, places, place, min(limit, MOST))):
+            known = (hit.one.namespace, hit.one.key) in stands
+            if known or (hit.one.kind == MESSAGE_KIND and _spoken(hit.one) in asked.spoken):
+                continue
+            at = (hit.namespace, hit.one.key)
+            if at not in best or hit.one.score > best[at].one.score:
+                best[at] = hit
+    return sorted(best.values(), key=lambda hit: -hit.one.score)[: asked.looked_at]
+
+
+def _in_one(asked: _Asked, places: Sequence[_Place], place: _Place, limit: int) -> Flow[list[_Hit]]:
+    if isinstance(place.store, Ledger):
+        ranked = yield Perform(place.store, asked.op(place.labels, limit))
+        return [_hit(places, place, one.as_item(), one.score, one) for one in ranked]
+    items = yield from find(place.store, place.labels, asked.words, limit)
+    return [_hit(places, place, item, min(1.0, item.score or 0.0)) for item in items]
+
+
+def _spoken(one: Recalled) -> tuple[str, str]:
+    return str(unwrap(one.value)[1].get("role")), one.text
+
+
+def _said(hit: _Hit) -> Iterator[Said]:
+    """Yield a message of a journal as what has neighbours; nothing for anything else."""
+    store, one = hit.place.store, hit.one
+    if isinstance(store, Ledger) and one.thread and one.seq:
+        yield Said(store, hit.namespace, one.key, one.thread, one.seq, hit.place.labels)

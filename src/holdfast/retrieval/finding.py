@@ -11,13 +11,35 @@ from langgraph.store.base import BaseStore, GetOp, Item, Op, SearchItem, SearchO
 from holdfast.analysis import Bm25, count, known_tokens, question_words, spoken, value_text
 from holdfast.flow import Flow, Perform, StoreOps
 from holdfast.ledger import Ledger
-from holdfast.memory import DEFAULT_KEY, profile_key, unwrap
+from holdfast.memory import DEFAULT_KEY, Message, profile_key, unwrap
 from holdfast.operations import Rank
 from holdfast.stores.filters import check_filter, matches
 
 PAGE = 100
 MOST = 1_000
 """How many items are looked at in a store that cannot rank by words or by time itself."""
+
+QUERY_LENGTH = 4_000
+"""How many characters of a conversation are looked up in one query."""
+
+
+def bounded_query(messages: Sequence[Message]) -> str:
+    """Return the words of a whole stretch of conversation, within a bound.
+
+    Each message has its share; what short messages leave free goes to the long ones.
+
+    Example:
+        >>> bounded_query([Message("user", "I love ramen"), Message("user", "and pasta")])
+        'I love ramen\\nand pasta'
+    """
+    texts = [message.text for message in messages if message.text and message.role != "system"]
+    free = QUERY_LENGTH
+    shares: dict[int, str] = {}
+    by_length = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+    for left, number in zip(range(len(texts), 0, -1), by_length, strict=True):
+        shares[number] = texts[number][: free // left]
+        free -= len(shares[number])
+    return "\n".join(shares[number] for number in range(len(texts)) if shares[number])
 
 
 def find(

@@ -58,7 +58,7 @@ from holdfast.stores.plan.effects import (
 )
 from holdfast.stores.plan.erasing import SCRUB
 from holdfast.stores.plan.indexing import Indexing, Vector
-from holdfast.stores.plan.reading import Read, Refresh, get, list_namespaces, search
+from holdfast.stores.plan.reading import Read, Refresh, get, list_namespaces, search, standing
 from holdfast.stores.plan.spaces import now_text
 from holdfast.stores.plan.values import check_labels, check_namespace, check_place
 from holdfast.stores.plan.writing import Prepared, Written, expiry, last_of_each, write_all
@@ -192,10 +192,12 @@ _PLANS: dict[type, Callable[[Any], Plan[Any]]] = {
     operations.DerivedFrom: past.derived_from,
     operations.Journal: journal.read,
     operations.Neighbours: journal.neighbours,
+    operations.Around: journal.around,
     operations.SearchJournal: journal.search,
     operations.Threads: journal.threads,
     operations.ReadCursor: journal.cursor,
     operations.Pin: past.pin,
+    operations.Standing: standing,
     operations.Jobs: committing.jobs,
     operations.Keys: dumping.keys,
     operations.Export: dumping.export,

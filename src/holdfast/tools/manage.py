@@ -57,6 +57,11 @@ class _Manager:
         self.store = store
         self.single = single
 
+    @property
+    def stands(self) -> bool | None:
+        """Whether a new memory is to be considered whatever is asked: a profile is."""
+        return self.single or (self.schema is not None and self.schema.standing) or None
+
     def flow(self, arguments: dict[str, Any], config: RunnableConfig) -> Flow[str]:
         namespace = self.namespace(config)
         store = fenced(current_store(self.store, config), namespace)
@@ -144,7 +149,7 @@ class _Manager:
                     return f"memory {key} says that already; nothing new was created"
             free = (key for key, item in zip(keys, found, strict=True) if item is None)
             key = next(free, str(uuid.uuid4()))
-            yield from _write(place, key, value, None)
+            yield from _write(place, key, value, None, self.stands)
             return f"created memory {key}"
         finally:
             release()
@@ -162,7 +167,7 @@ class _Manager:
             if action == "delete" or "create" not in self.permitted:
                 raise Refusal(f"There is no {self.kind} yet; nothing was {action}d.")
             value = self._value(self._validated(content))
-            yield from _write(place, key, value, None)
+            yield from _write(place, key, value, None, self.stands)
             return f"created memory {key}"
         finally:
             release()
@@ -218,10 +223,16 @@ class _Manager:
         return {"kind": self.kind, "content": content}
 
 
-def _write(place: _Place, key: str, value: dict[str, Any] | None, there: Held | None) -> Flow[None]:
+def _write(
+    place: _Place,
+    key: str,
+    value: dict[str, Any] | None,
+    there: Held | None,
+    pin: bool | None = None,
+) -> Flow[None]:
     """Write one memory; raise Lost where somebody else wrote it since it was read."""
     expect = (there.revision if there else 0) if isinstance(place.store, Ledger) else None
-    writes = (Write(key, value, expect),)
+    writes = (Write(key, value, expect, pin=pin),)
     changes = ChangeSet(place.namespace, writes, provenance=place.source)
     receipt = yield from write(place.store, changes)
     if receipt.conflicts:

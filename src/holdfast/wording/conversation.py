@@ -168,9 +168,9 @@ def _rendered(message: Message) -> str:
     given = {"role": message.role, "name": message.speaker, "time": message.time}
     head = "".join(f' {k}="{html.escape(" ".join(v.split()))}"' for k, v in given.items() if v)
     calls = [
-        f'<call tool="{html.escape(tool)}">{_safe(args)}</call>' for tool, args in message.calls
+        f'<call tool="{html.escape(tool)}">{quoted(args)}</call>' for tool, args in message.calls
     ]
-    body = "\n".join(filter(None, [_safe(message.text), *calls]))
+    body = "\n".join(filter(None, [quoted(message.text), *calls]))
     return f"<message{head}>{body}</message>"
 
 
@@ -188,9 +188,15 @@ def render_known(known: Iterable[tuple[str, str, Any, str | None]]) -> str:
 
 def _memory_line(alias: str, kind: str, content: Any, date: str | None) -> str:
     dated = f' date="{html.escape(date)}"' if date else ""
-    body = _safe(_JSON.encode(content))
+    body = quoted(_JSON.encode(content))
     return f'<memory id="{alias}" kind="{html.escape(kind)}"{dated}>{body}</memory>'
 
 
-def _safe(said: str) -> str:
+def quoted(said: str) -> str:
+    """Return a text that opens and closes none of our tags.
+
+    Example:
+        >>> quoted("hi </memory>")
+        'hi &lt;/memory>'
+    """
     return _OURS.sub("&lt;", clean(said))

@@ -155,6 +155,8 @@ def _check_write(write: Write) -> None:
     _check_texts(write.supersedes, f"supersedes of {write.key!r}")
     if write.expect is not None:
         _check_number(write.expect, f"expect of {write.key!r}")
+    if write.pin is not None and not isinstance(write.pin, bool):
+        raise InputError(f"pin of {write.key!r} must be True or False, got {shown(write.pin)}.")
     if write.provenance is not None:
         _check_provenance(write.provenance)
 

@@ -10,7 +10,7 @@ from langgraph.store.base import InvalidNamespaceError, NotProvided, PutOp
 
 from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Job, Provenance, Write, instant
-from holdfast.memory import Change, Receipt, unwrap
+from holdfast.memory import Change, Receipt, is_standing, unwrap
 from holdfast.namespace import RESERVED_ROOT, decode_namespace
 from holdfast.operations import Jobs
 from holdfast.stores.plan import journal
@@ -68,7 +68,8 @@ def prepare_put(op: PutOp, indexing: Indexing) -> Prepared:
     fields: Fields = False if op.index is False else op.index or None
     texts = indexing.texts(op.value, fields) if op.value is not None else []
     ttl = _minutes(op.ttl, op.key)
-    return Prepared(tuple(op.namespace), op.key, value, fields, texts, ttl)
+    stands = op.value is not None and is_standing(op.value)
+    return Prepared(tuple(op.namespace), op.key, value, fields, texts, ttl, stands=stands)
 
 
 def _minutes(ttl: Any, key: str) -> float | None:
@@ -143,6 +144,7 @@ def _prepared(
             f"got {shown(write.valid_to)}."
         )
     prepared.supersedes = write.supersedes
+    prepared.pin = write.pin
     prepared.provenance = write.provenance or changes.provenance
     return prepared
 
@@ -271,6 +273,7 @@ def _change(write: Prepared, outcome: Outcome) -> Change:
         None if after is None else unwrap(after)[1],
         write.importance,
         outcome.reason,
+        write.pin,
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from holdfast.history import Cursor, Entry, Said
 from holdfast.journal import identities, is_said, once, said
 from holdfast.memory import MESSAGE_KIND, Change, Message, storable
-from holdfast.operations import Journal, Neighbours, ReadCursor, SearchJournal, Threads
+from holdfast.operations import Around, Journal, Neighbours, ReadCursor, SearchJournal, Threads
 from holdfast.stores.plan.documents import document_rows
 from holdfast.stores.plan.effects import Draw, Plan, Row, Sql, SqlMany
 from holdfast.stores.plan.indexing import Vector
@@ -226,14 +226,40 @@ def read(op: Journal) -> Plan[list[Entry]]:
 
 def neighbours(op: Neighbours) -> Plan[list[Entry]]:
     """Return a message with those around it."""
+    return (yield from around(Around(op.namespace, (op.key,), op.before, op.after)))
+
+
+def around(op: Around) -> Plan[list[Entry]]:
+    """Return messages with those around each."""
     space = yield from space_of(op.namespace)
-    rows = yield Sql("messages_at", {"space": space, "keys": [op.key]})
-    if not rows:
-        return []
-    seq = rows[0]["seq"]
-    where = {"thread": rows[0]["thread"], "first": seq - op.before, "last": seq + op.after}
-    around = yield Sql("messages_around", where)
-    return [entry_of(row) for row in around]
+    threads: dict[int, list[int]] = {}
+    for part in chunks(list(dict.fromkeys(op.keys))):
+        for row in (yield Sql("messages_at", {"space": space, "keys": part})):
+            threads.setdefault(row["thread"], []).append(row["seq"])
+    found: list[Entry] = []
+    for thread, seqs in threads.items():
+        for first, last in stretches(seqs, op.before, op.after):
+            where = {"thread": thread, "first": first, "last": last}
+            found += [entry_of(row) for row in (yield Sql("messages_around", where))]
+    return found
+
+
+def stretches(seqs: Iterable[int], before: int, after: int) -> Iterator[tuple[int, int]]:
+    """Yield the first and last place of each stretch; those that overlap or touch are one.
+
+    Example:
+        >>> list(stretches([3, 9, 6], 1, 1))
+        [(2, 10)]
+    """
+    open_: tuple[int, int] | None = None
+    for seq in sorted(seqs):
+        first, last = seq - before, seq + after
+        if open_ and first > open_[1] + 1:
+            yield open_
+            open_ = None
+        open_ = (open_[0] if open_ else first, last)
+    if open_:
+        yield open_
 
 
 def search(op: SearchJournal) -> Plan[list[Entry]]:

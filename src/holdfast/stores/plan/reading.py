@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, SearchItem, SearchOp
 
+from holdfast.operations import Standing
 from holdfast.stores.filters import matches
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Nearest, Plan, Row, Sql
@@ -189,6 +190,16 @@ def _taken(ranked: Sequence[tuple[int, float]], page: _Page) -> Plan[None]:
         for id, score in part:
             if id in by_id:
                 page.take(by_id[id], score)
+
+
+def standing(op: Standing) -> Plan[list[Item]]:
+    """Return the memories that are to be considered whatever is asked."""
+    spaces = list((yield from spaces_below(op.namespace)))
+    if not spaces:
+        return []
+    where = {"path": joined(op.namespace), "now": now_text(), "limit": op.limit}
+    rows = yield Sql("pinned", {**where, "spaces": spaces})
+    return [item_of(row) for row in rows]
 
 
 def list_namespaces(op: ListNamespacesOp) -> Plan[Read]:

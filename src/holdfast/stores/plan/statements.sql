@@ -101,6 +101,26 @@ ORDER BY i.id LIMIT :limit
 UPDATE items SET pinned = :pinned
 WHERE space = :space AND key = :key AND (expires_at IS NULL OR expires_at > :now) RETURNING id
 
+-- name: pin_item
+UPDATE items SET pinned = :pinned WHERE id = :id
+
+-- What a pinned memory says may be over, not yet begun, or said otherwise by a newer one.
+-- name: pinned
+SELECT i.id, s.path, i.key, v.value, v.ttl, i.created_at, i.updated_at, i.expires_at
+FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
+WHERE i.space IN INTS(:spaces) AND i.pinned = 1
+  AND (i.expires_at IS NULL OR i.expires_at > :now)
+  AND (v.valid_from IS NULL OR v.valid_from <= :now)
+  AND (v.valid_to IS NULL OR v.valid_to > :now)
+  AND NOT EXISTS (
+      SELECT 1 FROM supersessions x JOIN items n ON n.version = x.version
+      WHERE x.space = i.space AND x.key = i.key
+        AND (n.expires_at IS NULL OR n.expires_at > :now)
+  )
+ORDER BY CASE WHEN s.path = :path THEN 0 ELSE 1 END, coalesce(v.importance, 3) DESC,
+         i.updated_at DESC, i.id DESC
+LIMIT :limit
+
 -- name: recall
 UPDATE items SET recalls = recalls + :times, recalled_at = :now, strength = :strength
 WHERE id = :id
@@ -411,7 +431,9 @@ WHERE m.id IN INTS(:ids) ORDER BY m.thread, m.seq
 -- name: messages_of
 SELECT m.*, t.name, s.path FROM messages m JOIN threads t ON t.id = m.thread
 JOIN spaces s ON s.id = m.space
-WHERE m.space = :space AND t.name = :thread AND m.seq > :after ORDER BY m.seq LIMIT :limit
+WHERE m.thread = (SELECT id FROM threads WHERE space = :space AND name = :thread)
+  AND m.seq > :after
+ORDER BY m.seq LIMIT :limit
 
 -- name: newest_messages
 SELECT m.*, t.name, s.path FROM messages m JOIN threads t ON t.id = m.thread

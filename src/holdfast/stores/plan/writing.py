@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from holdfast.history import Provenance
-from holdfast.memory import Action
-from holdfast.stores.plan.documents import document_rows
+from holdfast.memory import Action, is_standing
+from holdfast.stores.plan.documents import document_rows, read_value
 from holdfast.stores.plan.effects import Draw, Lock, Plan, Row, Sql, SqlMany
 from holdfast.stores.plan.erasing import erase_items
 from holdfast.stores.plan.indexing import Fields, Vector, fields_text
@@ -40,6 +40,8 @@ class Prepared:
         supersedes: Keys of memories that are no longer so.
         provenance: Where it comes from.
         base: The number of the version it is made from, where that is not the current one.
+        pin: Whether it is pinned from now on; None for as it is.
+        stands: Whether it is of a kind that is pinned when it is new.
         state: What stood beside a deleted memory that is written again, as it was kept.
         vectors: One for each text; None where they are still to come.
     """
@@ -57,6 +59,8 @@ class Prepared:
     supersedes: tuple[str, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
     base: int | None = None
+    pin: bool | None = None
+    stands: bool = False
     state: str | None = None
     vectors: list[Vector] | None = None
 
@@ -138,6 +142,7 @@ def apply(standing: Standing, drawn: Sequence[int], embedder: str | None) -> Pla
     yield SqlMany("drop_words", old)
     yield SqlMany("drop_vectors", old)
     yield SqlMany("put_item", [row["item"] for row in puts])
+    yield SqlMany("pin_item", [row["pin"] for row in puts if row["pin"]])
     yield SqlMany("delete_item", gone)
     yield SqlMany("put_words", [row["words"] for row in puts if row["words"]["tokens"]])
     yield SqlMany("put_vector", [vector for row in puts for vector in row["vectors"]])
@@ -250,6 +255,8 @@ def _rows(
     if write.value is None:
         return found
     state = _state(live) if live else {**_FRESH, "created_at": recorded, **_kept(write.state)}
+    pinned = _pinned(write, live)
+    found["pin"] = None if pinned is None else {"id": id, "pinned": int(pinned)}
     found["item"] = {
         "id": id,
         "space": change.space,
@@ -263,6 +270,16 @@ def _rows(
         id, change.space, "memory", write.texts, write.vectors, revision, embedder, recorded
     )
     return found
+
+
+def _pinned(write: Prepared, live: Row | None) -> bool | None:
+    """Return whether a memory is pinned from now on; None for as it was.
+
+    Once it is of a kind that stands, whoever unpins it is not overruled by the next update.
+    """
+    if write.pin is None and write.stands:
+        return True if live is None or not is_standing(read_value(live["value"]) or {}) else None
+    return write.pin
 
 
 _FRESH: dict[str, Any] = {"pinned": 0, "recalls": 0, "recalled_at": None, "strength": 0.0}

@@ -168,6 +168,40 @@ class Versions(LedgerSuite):
         assert unpinned is not None
         assert not unpinned.pinned
 
+    def test_what_stands(self, ledger: LedgerStore) -> None:
+        """standing gives what is pinned or a rule: its own first, by importance, then newest."""
+        ledger.put((*NS, "below"), "low", {"kind": "Rule", "content": {"rule": "whisper"}})
+        write(
+            ledger,
+            Write("plain", {"n": 1}),
+            Write("vital", {"n": 2}, pin=True, importance=5),
+            Write("rule", {"kind": "Rule", "content": {"rule": "speak"}}),
+            Write("small", {"n": 3}, pin=True, importance=1),
+        )
+        assert keys(ledger.standing(NS)) == ["vital", "rule", "small", "low"]
+        assert keys(ledger.standing(NS, limit=2)) == ["vital", "rule"]
+        ledger.pin(NS, "rule", False)
+        ledger.put(NS, "rule", {"kind": "Rule", "content": {"rule": "speak up"}})
+        write(ledger, Write("small", {"n": 4}, pin=False), Write("vital", {"n": 5}))
+        ledger.pin(NS, "plain")
+        assert keys(ledger.standing(NS)) == ["vital", "plain", "low"]
+
+    def test_what_no_longer_stands(self, ledger: LedgerStore) -> None:
+        """standing leaves out what is superseded, expired, over or not yet so."""
+        write(
+            ledger,
+            Write("old", {"n": 1}, pin=True),
+            Write("over", {"n": 1}, pin=True, valid_to="2020-01-01"),
+            Write("later", {"n": 1}, pin=True, valid_from="2999-01-01"),
+            Write("gone", {"n": 1}, pin=True, ttl=0),
+        )
+        write(ledger, Write("new", {"n": 2}, supersedes=("old",), pin=True))
+        assert keys(ledger.standing(NS)) == ["new"]
+        ledger.delete(NS, "new")
+        assert keys(ledger.standing(NS)) == ["old"]
+        ledger.revert(NS, key="new")
+        assert keys(ledger.standing(NS)) == ["new"]
+
     def test_diff(self, ledger: LedgerStore) -> None:
         """diff gives the JSON Patch between two revisions."""
         ledger.put(NS, "k", {"a": 1, "b": [1]})
@@ -241,6 +275,7 @@ class Versions(LedgerSuite):
                 await ledger.ahistory(NS, "k") == ledger.history(NS, "k"),
                 await ledger.apin(NS, "k"),
                 await ledger.arecords(NS, ["k"]) == ledger.records(NS, ["k"]),
+                await ledger.astanding(NS) == ledger.standing(NS),
                 await ledger.aas_of(now, NS) == ledger.as_of(now, NS),
                 await ledger.adiff(NS, "k", a, b) == ledger.diff(NS, "k", a, b),
                 await ledger.asources(NS, "k") == ledger.sources(NS, "k"),
