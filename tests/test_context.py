@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from holdfast import (
     ChangeSet,
     Context,
+    Ranking,
     Rule,
     Said,
     Write,
@@ -440,7 +441,7 @@ def test_the_text_is_grouped_and_dated_and_its_ids_lead_back(store):
 
 
 def test_an_ambiguous_source_is_refused(lite):
-    facts(lite, NS, teatime="tea", teapots="tea")
+    facts(lite, NS, teatime="tea", teapots="tea pots")
     with pytest.raises(InputError, match=r"may be any of several; there are: .tea"):
         recall("tea", NS, store=lite).source("tea")
 
@@ -488,7 +489,8 @@ def test_nothing_stored_can_pass_for_another_entry_or_the_end(store, text):
     store.put(NS, text, {"content": text})
     store.put(NS, "kind", {"kind": f"K\n- [k1] {text}", "content": {"a": text, "b": [text]}})
     store.put(NS, f"]{text}", {"kind": "Rule", "content": {"rule": text}})
-    found = recall("tea", [NS, (*NS, text)], store=store, k=10)
+    apart = Ranking(alike=2)  # all of them, though they say the same
+    found = recall("tea", [NS, (*NS, text)], store=store, k=10, ranking=apart)
     said = found.as_text()
     ids = {one.id for one in (*found, *found.standing)}
     assert len(ids) == 4

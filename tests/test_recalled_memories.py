@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import random
 import sqlite3
 from dataclasses import replace
@@ -10,8 +11,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langgraph.store.memory import InMemoryStore
 
-from holdfast import ConfigurationError, open_store
+from holdfast import (
+    ConfigurationError,
+    arecall,
+    create_memory_searcher,
+    create_memory_store_manager,
+    create_search_memory_tool,
+    open_store,
+    recall,
+)
 from holdfast.errors import InputError
 from holdfast.evaluate import habits
 from holdfast.history import ChangeSet, Said, Source, Write
@@ -21,6 +31,7 @@ from holdfast.ranking import ASSISTANT, PEOPLE, Kept, Ranking, distinct, recalle
 from holdfast.ranking.memories import FADING, SHOWN, faded
 from holdfast.ranking.ranker import Placed
 from holdfast.stores.noting import MOST
+from holdfast.testing import ScriptedModel
 from holdfast.testing.store_conformance import WordVectors
 from holdfast.transfer import export_store, import_store
 
@@ -485,3 +496,82 @@ def test_a_habit_is_not_seen_where_its_signals_are_switched_off():
     alone = habits.measured(seeds=[1], days=65, rankings={"neither": off})
     beside = habits.measured(seeds=[1], days=65)
     assert alone["neither"] == beside["neither"] != beside["both"]
+
+
+# Through `recall`, the tool and the searcher
+
+
+def test_recall_notes_what_it_returns_with_its_thread(store):
+    write(store, "figs", "Ines eats figs")
+    write(store, "lang", "Answer in Portuguese", pin=True)
+    kept = talk(store, ("Ines", "I eat figs on Friday", None))
+    config = {"configurable": {"thread_id": "t1"}}
+    found = recall("What does Ines eat?", NS, store=store, config=config)
+    assert set(store.recalled_in(NS, "t1")) == {"figs", "lang", kept.journal[0].key}
+    assert len(found) == 2
+    assert store.records(NS, ["figs"])[0].recalls == 1
+    recall("What does Ines eat?", NS, store=store, config=config, record=False)
+    recall("What does Ines eat?", NS, store=store, as_of="2999-01-01")
+    assert store.records(NS, ["figs"])[0].recalls == 1
+    asyncio.run(arecall("What does Ines eat?", NS, store=store))
+    assert store.records(NS, ["figs"])[0].recalls == 2
+
+
+def test_the_tool_and_the_searcher_note_what_they_find(store):
+    write(store, "figs", "Ines eats figs")
+    write(store, "boat", "The boat is blue")
+    config = {"configurable": {"thread_id": "t1"}}
+    create_search_memory_tool(NS, store=store).invoke({"query": "figs"}, config)
+    assert set(store.recalled_in(NS, "t1")) == {"figs"}, "what only fills up was not recalled"
+    model = ScriptedModel([[("search_memory", {"query": "boat"})]])
+    searcher = create_memory_searcher(model, namespace=NS, store=store)
+    searcher.invoke({"messages": [("user", "Which boat?")]}, config)
+    assert set(store.recalled_in(NS, "t1")) == {"figs", "boat"}
+
+
+def test_recall_as_of_an_earlier_time(store):
+    write(store, "home", "Nora lives in Porto")
+    then = store.history(NS, "home")[0].recorded_at
+    write(store, "home", "Nora lives in Lisbon", pin=True)
+    found = recall("Where does Nora live?", NS, store=store, as_of=then)
+    assert [one.text for one in found] == ["Nora lives in Porto"]
+    assert found.standing == ()
+    assert recall("Where does Nora live?", NS, store=store).standing[0].text.endswith("Lisbon")
+    with pytest.raises(InputError, match="as_of needs a store that keeps its past"):
+        recall("Where?", NS, store=InMemoryStore(), as_of=then)
+    with pytest.raises(InputError, match="as_of"):
+        recall("Where?", NS, store=store, as_of="soon")
+
+
+def test_the_text_for_a_prompt_tells_what_is_no_longer_so(store):
+    write(store, "porto", "Nora lives in Porto")
+    write(store, "lisbon", "Nora lives in Lisbon", supersedes=("porto",))
+    found = recall("Where did Nora live before?", NS, store=store)
+    assert {one.key: one.current for one in found} == {"porto": False, "lisbon": True}
+    lines = [line for line in found.as_text().splitlines() if "Nora" in line]
+    assert [("(no longer so)" in line, "Porto" in line) for line in lines] == [
+        (True, True),
+        (False, False),
+    ]
+
+
+def test_what_is_no_longer_so_neither_fills_up_a_search_nor_reaches_a_manager(store):
+    write(store, "porto", "Nora lives in Porto")
+    write(store, "lisbon", "Nora lives in Lisbon", supersedes=("porto",))
+    write(store, "over", "Nora lives with Tom", valid_to="2020-01-01")
+    shown = create_search_memory_tool(NS, store=store).invoke({"query": "a question of nothing"})
+    assert [item["key"] for item in json.loads(shown)] == ["lisbon"]
+    model = ScriptedModel([[]])
+    manager = create_memory_store_manager(model, namespace=NS, store=store)
+    manager.invoke({"messages": [("user", "Where did I live before? In Porto, and with Tom?")]})
+    (asked,) = model.requests
+    assert "Nora lives in Lisbon" in asked.text
+    assert "Nora lives in Porto" not in asked.text
+    assert "Nora lives with Tom" not in asked.text
+
+
+def test_a_near_duplicate_is_told(store):
+    for key in ("a", "b"):
+        write(store, key, "Nora takes the early ferry to Gozo on Fridays")
+    (found,) = recall("ferry to Gozo", NS, store=store)
+    assert (found.key, found.same) == ("b", ("a",))

@@ -54,6 +54,14 @@ class Records(LedgerOp[list[Record | None]]):
 
 
 @dataclass(frozen=True, slots=True)
+class NoLongerSo(LedgerOp[list[str]]):
+    """Give those of some keys whose memories are superseded, or whose time is over."""
+
+    namespace: Namespace
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class History(LedgerOp[list[Version]]):
     """See `Ledger.history`."""
 

@@ -64,6 +64,8 @@ def look_up(
         return item.namespace == namespace and item.value.get("kind") != MESSAGE_KIND
 
     if queries:
-        return (yield from find_all(store, namespace, queries, limit, wanted=is_ours))
+        return (yield from find_all(store, namespace, queries, limit, wanted=is_ours, past=False))
     words = bounded_query(messages)
-    return (yield from find(store, namespace, words, limit, wanted=is_ours, fill=True))
+    # What is no longer so is not to be taken for what is known, and patched.
+    found = find(store, namespace, words, limit, wanted=is_ours, fill=True, past=False)
+    return (yield from found)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langgraph.store.base import BaseStore, Item, SearchOp
 
 from holdfast.errors import ConfigurationError, InputError, shown
 from holdfast.flow import Flow, Perform, StoreOps, arun, run
-from holdfast.history import Found
+from holdfast.history import Found, instant
 from holdfast.ledger import Ledger
 from holdfast.memory import MESSAGE_KIND, STANDING_KINDS, Message, is_standing, unwrap
 from holdfast.namespace import (
@@ -26,6 +26,7 @@ from holdfast.retrieval.context import Context, Recalled, recalled
 from holdfast.retrieval.finding import bounded_query, find
 from holdfast.retrieval.fitting import Fitting
 from holdfast.retrieval.neighbouring import Said, neighbours_of
+from holdfast.retrieval.noting import note
 from holdfast.stores.plain import fenced
 from holdfast.stores.plan.checking import MOST
 from holdfast.wording import read_messages
@@ -61,7 +62,9 @@ def recall(
     budget_tokens: int | None = None,
     standing_tokens: int | None = None,
     neighbours: int = 0,
+    as_of: datetime | str | None = None,
     ranking: Ranking | None = None,
+    record: bool = True,
     config: RunnableConfig | None = None,
 ) -> Context:
     """Find what is remembered about a question, and what stands whatever is asked.
@@ -84,8 +87,13 @@ def recall(
             what the ranked leave of the budget. 0 leaves out what stands.
         neighbours: How many messages before and after each that was found come along, as far as
             they fit. Only a holdfast store has them.
+        as_of: Asks for the state at an earlier time: messages that were said by then, and memories
+            as they stood. What stands now is left out, since pins have no past; and all texts
+            are read anew, which takes longer. Only a holdfast store knows its past.
         ranking: How much each signal counts; by default `PEOPLE` or `ASSISTANT`, told apart by
             whether an assistant speaks. A store that is none of ours ranks by itself.
+        record: Whether what is returned is noted as recalled, with the `thread_id` of `config`;
+            see `note_recall` of a ledger. What was as of an earlier time is not noted.
         config: A RunnableConfig, for the variables of the namespace.
 
     Returns:
@@ -104,8 +112,8 @@ def recall(
         'Ines is allergic to peanuts'
         >>> store.close()
     """
-    asked = _asked(question, k, budget_tokens, standing_tokens, neighbours, ranking)
-    return run(_flow(asked, _places(namespace, store, config)))
+    asked = _asked(question, k, budget_tokens, standing_tokens, neighbours, ranking, as_of, record)
+    return run(_flow(asked, _places(namespace, store, config), current_config(config)))
 
 
 async def arecall(
@@ -117,12 +125,14 @@ async def arecall(
     budget_tokens: int | None = None,
     standing_tokens: int | None = None,
     neighbours: int = 0,
+    as_of: datetime | str | None = None,
     ranking: Ranking | None = None,
+    record: bool = True,
     config: RunnableConfig | None = None,
 ) -> Context:
     """Find what is remembered about a question, awaiting; see `recall`."""
-    asked = _asked(question, k, budget_tokens, standing_tokens, neighbours, ranking)
-    return await arun(_flow(asked, _places(namespace, store, config)))
+    asked = _asked(question, k, budget_tokens, standing_tokens, neighbours, ranking, as_of, record)
+    return await arun(_flow(asked, _places(namespace, store, config), current_config(config)))
 
 
 # What is asked, checked
@@ -140,6 +150,8 @@ class _Asked:
         lane: How many tokens what stands may have.
         neighbours: How many messages on each side come along.
         ranking: How much each signal counts.
+        as_of: The time whose state is asked for; None for now.
+        record: Whether what is found is noted as recalled.
     """
 
     words: str
@@ -149,6 +161,8 @@ class _Asked:
     lane: int
     neighbours: int
     ranking: Ranking | None
+    as_of: str | None
+    record: bool
 
     @property
     def looked_at(self) -> int:
@@ -158,7 +172,8 @@ class _Asked:
     def op(self, labels: tuple[str, ...], limit: int) -> Rank:
         """Return the question to one namespace of a ledger."""
         weights = (self.ranking or PEOPLE, self.ranking or ASSISTANT)
-        return Rank(labels, self.words, limit, *weights, today=date.today().isoformat())
+        today = date.today().isoformat()
+        return Rank(labels, self.words, limit, *weights, today=today, as_of=self.as_of)
 
 
 class _Place(NamedTuple):
@@ -175,6 +190,8 @@ def _asked(
     lane: int | None,
     neighbours: int,
     ranking: Ranking | None,
+    as_of: datetime | str | None,
+    record: bool,
 ) -> _Asked:
     words, messages = _question(question)
     if k is not None:
@@ -187,8 +204,11 @@ def _asked(
     else:
         _check(lane, 0, MOST, "standing_tokens must be a number from 0 on")
     lane = lane if budget is None else min(lane, budget)
+    time = instant(as_of, "as_of")
+    lane = 0 if time else lane  # pins have no past
     spoken = frozenset((message.role, message.text) for message in messages)
-    return _Asked(words, spoken, k, budget, lane, neighbours, ranking)
+    noted = record and time is None
+    return _Asked(words, spoken, k, budget, lane, neighbours, ranking, time, noted)
 
 
 def _question(given: Any) -> tuple[str, Sequence[Message]]:
@@ -233,8 +253,19 @@ class _Hit(NamedTuple):
     namespace: tuple[str, ...]
     place: _Place
 
+    @property
+    def at(self) -> tuple[tuple[str, ...], str]:
+        """Its namespace, in labels as people wrote them, and its key."""
+        return self.one.namespace, self.one.key
 
-def _flow(asked: _Asked, places: list[_Place]) -> Flow[Context]:
+
+def _noted(hits: Sequence[_Hit], config: RunnableConfig) -> Flow[None]:
+    for place in dict.fromkeys(hit.place for hit in hits):
+        found = [(hit.namespace, hit.one.key) for hit in hits if hit.place == place]
+        yield from note(place.store, dict.fromkeys(found), config)
+
+
+def _flow(asked: _Asked, places: list[_Place], config: RunnableConfig) -> Flow[Context]:
     scopes = tuple(decode_namespace(place.labels) for place in places)
     fitting = Fitting(scopes)
     lane = (yield from _lane(asked, places)) if asked.lane else []
@@ -255,6 +286,9 @@ def _flow(asked: _Asked, places: list[_Place]) -> Flow[Context]:
         rows = yield from neighbours_of(said, asked.neighbours)
         around = fitting.take_rows(rows, asked.budget)
         around.sort(key=lambda one: (one.scope, one.thread or "", one.seq or 0))
+    if asked.record:
+        shown = {(one.namespace, one.key) for one in (*standing, *ranked)}
+        yield from _noted([hit for hit in (*lane, *hits) if hit.at in shown], config)
     return Context(
         tuple(ranked), tuple(standing), tuple(around), tuple(left_out), scopes, asked.budget
     )
@@ -323,6 +357,11 @@ def _in_one(asked: _Asked, places: Sequence[_Place], place: _Place, limit: int) 
     if isinstance(place.store, Ledger):
         ranked = yield Perform(place.store, asked.op(place.labels, limit))
         return [_hit(places, place, one.as_item(), one.score, one) for one in ranked]
+    if asked.as_of:
+        raise InputError(
+            f"as_of needs a store that keeps its past, got {shown(place.store)}. Open one with "
+            "open_store(...), or leave as_of out."
+        )
     items = yield from find(place.store, place.labels, asked.words, limit)
     return [_hit(places, place, item, min(1.0, item.score or 0.0)) for item in items]
 

@@ -38,6 +38,9 @@ class Recalled:
             it, the narrowest.
         standing: Whether it is there because it stands, whatever was asked.
         id: By which `as_text` cites it: a short beginning of its key.
+        current: Whether it is still so, as far as is known; what is not is found only where the
+            past is asked about.
+        same: Keys of others in its namespace that say the same, and are not returned.
     """
 
     text: str
@@ -53,6 +56,8 @@ class Recalled:
     scope: tuple[str, ...] = ()
     standing: bool = False
     id: str = ""
+    current: bool = True
+    same: tuple[str, ...] = ()
 
     @property
     def thread(self) -> str | None:
@@ -201,6 +206,8 @@ def recalled(
         signals=found.signals if found else {},
         weights=found.weights if found else {},
         scope=decode_namespace(scope),
+        current=found.current if found else True,
+        same=found.same if found else (),
     )
 
 
@@ -224,6 +231,7 @@ def piece(one: Recalled) -> Piece:
         time=str(one.time),
         scope="/".join(one.scope),
         who=str(one.speaker or "") if said else one.kind,
+        current=one.current,
         thread=one.thread or "",
         seq=one.seq,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import date
 from itertools import pairwise
 from typing import Any, cast
 
@@ -12,7 +14,7 @@ from holdfast.analysis import Bm25, count, known_tokens, question_words, spoken,
 from holdfast.flow import Flow, Perform, StoreOps
 from holdfast.ledger import Ledger
 from holdfast.memory import DEFAULT_KEY, Message, profile_key, unwrap
-from holdfast.operations import Rank
+from holdfast.operations import NoLongerSo, Rank
 from holdfast.stores.filters import check_filter, matches
 
 PAGE = 100
@@ -52,6 +54,7 @@ def find(
     fill: bool = False,
     filter: dict[str, Any] | None = None,
     said: bool = False,
+    past: bool | None = None,
 ) -> Flow[list[SearchItem]]:
     """Return the items that a text is about, best first.
 
@@ -67,30 +70,48 @@ def find(
         fill: Whether the newest items fill up what the search left free.
         filter: Fields that the stored values must have.
         said: Whether messages of a ledger's journal count too; any other store keeps them as items.
+        past: Whether what is no longer so counts; None decides by the query.
     """
     if isinstance(store, Ledger) and query:
-        ranked = yield from _by_ranker(store, namespace, query, limit, wanted, filter, said)
+        asked = _question(namespace, query, ("memory", "message") if said else ("memory",), past)
+        ranked = yield from _by_ranker(store, asked, limit, wanted, filter)
         newest = SearchOp(namespace, limit=PAGE, filter=filter)
         left = fill and len(ranked) < limit
         pool = (yield from _newest(store, newest, None, wanted, limit)) if left else []
+        pool = yield from _current(store, pool)
         return _filled(ranked, pool)[:limit]
     return (yield from _find_in_any(store, namespace, query, limit, wanted, fill, filter))
 
 
+def _question(
+    namespace: tuple[str, ...], query: str, sorts: tuple[str, ...], past: bool | None
+) -> Rank:
+    return Rank(namespace, query, sorts=sorts, today=date.today().isoformat(), past=past)
+
+
+def _current(store: Ledger, items: list[SearchItem]) -> Flow[list[SearchItem]]:
+    """Return the items that are still so."""
+    keys: dict[tuple[str, ...], list[str]] = {}
+    for item in items:
+        keys.setdefault(item.namespace, []).append(item.key)
+    over: set[tuple[tuple[str, ...], str]] = set()
+    for namespace, named in keys.items():
+        gone = yield Perform(store, NoLongerSo(namespace, tuple(named)))
+        over |= {(namespace, key) for key in gone}
+    return [item for item in items if (item.namespace, item.key) not in over]
+
+
 def _by_ranker(
     store: Ledger,
-    namespace: tuple[str, ...],
-    query: str,
+    asked: Rank,
     limit: int,
     wanted: Callable[[SearchItem], bool],
     filter: dict[str, Any] | None,
-    said: bool,
 ) -> Flow[list[SearchItem]]:
     check_filter(filter)
-    sorts = ("memory", "message") if said else ("memory",)
     most = max(limit, 1)
     while True:
-        ranked = yield Perform(store, Rank(namespace, query, most, sorts=sorts))
+        ranked = yield Perform(store, replace(asked, limit=most))
         items = [found.as_item() for found in ranked]
         kept = [item for item in items if wanted(item) and matches(item.value, filter)]
         if len(kept) >= limit or len(ranked) < most:
@@ -185,11 +206,12 @@ def find_all(
     limit: int,
     *,
     wanted: Callable[[SearchItem], bool] = lambda item: True,
+    past: bool | None = None,
 ) -> Flow[list[SearchItem]]:
     """Return the items that any of several queries is about: each once, best first."""
     found: dict[tuple[tuple[str, ...], str], SearchItem] = {}
     for query in queries:
-        for item in (yield from find(store, namespace, query, limit, wanted=wanted)):
+        for item in (yield from find(store, namespace, query, limit, wanted=wanted, past=past)):
             place = (item.namespace, item.key)
             if place not in found or (item.score or 0) > (found[place].score or 0):
                 found[place] = item

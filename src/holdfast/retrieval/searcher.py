@@ -13,6 +13,7 @@ from holdfast.flow import Flow, FlowRunnable
 from holdfast.memory import MessagesState
 from holdfast.namespace import NamespaceTemplate, current_store
 from holdfast.retrieval.finding import find_all
+from holdfast.retrieval.noting import note
 from holdfast.retrieval.queries import QueryWriter
 from holdfast.stores.plain import fenced
 from holdfast.wording import read_state
@@ -44,7 +45,9 @@ class MemorySearcher(FlowRunnable[MessagesState, list[SearchItem]]):
         namespace = self.namespace(config)
         store = fenced(current_store(self._store, config), namespace)
         queries, _ = yield from self._queries.flow(messages)
-        return (yield from find_all(store, namespace, queries, self._limit))
+        found = yield from find_all(store, namespace, queries, self._limit)
+        yield from note(store, [(item.namespace, item.key) for item in found], config)
+        return found
 
 
 def create_memory_searcher(

@@ -42,6 +42,7 @@ from holdfast.stores.plan import (
     reindexing,
     restoring,
     reverting,
+    state,
 )
 from holdfast.stores.plan.checking import check_listing, check_op, check_page
 from holdfast.stores.plan.committing import Ready, commit, prepare, prepare_put
@@ -202,6 +203,7 @@ _PLANS: dict[type, Callable[[Any], Plan[Any]]] = {
     operations.Keys: dumping.keys,
     operations.Export: dumping.export,
     operations.RecalledIn: recalls.recalled_in,
+    operations.NoLongerSo: state.no_longer_so,
 }
 
 

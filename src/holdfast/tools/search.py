@@ -17,6 +17,7 @@ from holdfast.memory import clean
 from holdfast.mending import blocks_text, read_json
 from holdfast.namespace import current_store
 from holdfast.retrieval.finding import find
+from holdfast.retrieval.noting import note
 from holdfast.stores.filters import check_filter
 from holdfast.stores.plain import fenced
 from holdfast.tools.base import Refusal, memory_tool, tool_namespace
@@ -81,6 +82,8 @@ def create_search_memory_tool(
                 raise
             raise Refusal(f"The filter cannot be used: {error} Search without it.") from error
         page = found[offset:]
+        matched = [(item.namespace, item.key) for item in page if item.score is not None]
+        yield from note(place[0], matched, config)
         shown = clean(wording.as_json([_shown(item) for item in page]))
         return (shown, page) if response_format == "content_and_artifact" else shown
 

@@ -56,6 +56,7 @@ class Piece:
         who: Who said it; for a memory its kind.
         thread: The conversation of a message.
         seq: Its place there.
+        current: Whether it is still so.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Piece:
     who: str = ""
     thread: str = ""
     seq: int | None = None
+    current: bool = True
 
     @cached_property
     def line(self) -> str:
@@ -74,7 +76,8 @@ class Piece:
         body = "\n".join([first, *(f"  {line}" for line in more)])
         who = "" if self.who in _UNTOLD else f"{_flat(self.who)}: "
         date = "" if self.section == "messages" else f"{self.day} "
-        return f"- [{self.id}] {date}{who}{body}"
+        over = "" if self.current else "(no longer so) "
+        return f"- [{self.id}] {date}{over}{who}{body}"
 
     @cached_property
     def day(self) -> str:

@@ -13,14 +13,14 @@ from langgraph.store.base import Item
 from holdfast.analysis import tokens
 from holdfast.history import instant
 from holdfast.memory import unwrap
-from holdfast.operations import Rank
+from holdfast.operations import NoLongerSo, Rank
 from holdfast.ranking import Kept
 from holdfast.stores.plan.corpora import Texts
 from holdfast.stores.plan.documents import named_days, read_value
 from holdfast.stores.plan.effects import Plan, Row, Sql
 from holdfast.stores.plan.indexing import Indexing, read_fields
 from holdfast.stores.plan.reading import item_of
-from holdfast.stores.plan.spaces import chunks, now_text, spaces_below, time_of
+from holdfast.stores.plan.spaces import chunks, now_text, space_of, spaces_below, time_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,17 @@ class Present(State):
             for row in (yield Sql("recallable", {"ids": part, "now": now})):
                 found[row["id"]] = Memory(item_of(row), _kept(row, now, bool(row["superseded"])))
         return found
+
+
+def no_longer_so(op: NoLongerSo) -> Plan[list[str]]:
+    """Return the keys of memories that are no longer so."""
+    space = yield from space_of(op.namespace)
+    found: list[str] = []
+    for part in chunks(list(dict.fromkeys(op.keys))):
+        where = {"space": space, "keys": part, "now": now_text()}
+        rows = yield Sql("no_longer_so", where)
+        found += [row["key"] for row in rows]
+    return found
 
 
 class Past(State):

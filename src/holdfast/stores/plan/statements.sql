@@ -61,6 +61,14 @@ SELECT i.id, s.path, i.key, v.value, v.ttl, i.created_at, i.updated_at, i.expire
 FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
 WHERE i.id IN INTS(:ids) AND (i.expires_at IS NULL OR i.expires_at > :now)
 
+-- name: no_longer_so
+SELECT i.key FROM items i JOIN versions v ON v.id = i.version
+WHERE i.space = :space AND i.key IN TEXTS(:keys)
+  AND (v.valid_to <= :now OR EXISTS (
+      SELECT 1 FROM supersessions x JOIN items n ON n.version = x.version
+      WHERE x.space = i.space AND x.key = i.key AND (n.expires_at IS NULL OR n.expires_at > :now)
+  ))
+
 -- name: newest_in
 SELECT i.id, s.path, i.key, v.value, v.ttl, i.created_at, i.updated_at, i.expires_at
 FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
