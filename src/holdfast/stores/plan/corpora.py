@@ -20,13 +20,21 @@ MOST_TEXTS = 500_000
 
 
 class Texts:
-    """What one space holds, each group in a corpus of its own."""
+    """What one space holds, each group in a corpus of its own.
+
+    Attributes:
+        lock: Held by whoever reads or changes it.
+        generation: Up to which change it has everything.
+        groups: The texts, by group.
+        means: The mean of some vectors, by embedder and sort, until something changes.
+    """
 
     def __init__(self) -> None:
         from holdfast.ranking import Corpus
 
         self.lock = threading.Lock()
         self.generation = -1
+        self.means: dict[tuple[str, str], Any] = {}
         self.groups: dict[str, Corpus] = {group: Corpus() for group in GROUPS}
 
     def __len__(self) -> int:
@@ -35,6 +43,8 @@ class Texts:
     def refresh(self, generation: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Take over what changed up to a generation."""
         changed = [row["id"] for row in rows]
+        if changed:
+            self.means.clear()
         fresh: dict[str, list[Document]] = {group: [] for group in GROUPS}
         for row in rows:
             if row["tokens"] is not None and row["sort"] != "gone":

@@ -38,7 +38,10 @@ SPARE = 10
 """How many messages more than asked for are ranked, since some may say the same."""
 
 SAMPLE = 64
-"""From how many texts the mean of all cosines is told."""
+"""From about how many texts the mean of all cosines is told."""
+
+LEAST_SAMPLE = 4
+"""From how many of each space at the least."""
 
 
 def speakers(op: Rank) -> Plan[frozenset[str]]:
@@ -159,26 +162,33 @@ def _cosines(
     cosines: list[float] = []
     for sort in op.sorts:
         near = yield Nearest(spaces, sort, embedder, vector, COMPARED)
-        mean = yield from _mean(texts, SORTS[sort], vector)
+        mean = yield from _mean(texts, sort, vector, embedder)
         numbers += [id for id, _ in near]
         cosines += [cosine - mean for _, cosine in near]
     order = np.argsort(np.array(numbers, np.int64))
     return np.array(numbers, np.int64)[order], np.array(cosines)[order]
 
 
-def _mean(texts: Sequence[Texts], groups: Sequence[str], vector: Sequence[float]) -> Plan[float]:
-    """Return about what cosine any text has."""
+def _mean(texts: Sequence[Texts], sort: str, vector: Sequence[float], embedder: str) -> Plan[float]:
+    """Return about what cosine any text has: that of the mean of some vectors of each space."""
     import numpy as np
 
-    held = [one.groups[group].array("ids") for one in texts for group in groups]
-    ids = np.concatenate(held) if held else np.zeros(0, np.int64)
-    ids = ids[ids >= 0]
-    sample = ids[:: max(1, len(ids) // SAMPLE)].tolist()
-    rows = yield Sql("vectors_whole", {"ids": sample})
-    if not rows:
-        return 0.0
-    vectors = np.array([_floats(row["vector"]) for row in rows])
-    return float((vectors @ np.asarray(vector)).mean())
+    number = max(SAMPLE // max(len(texts), 1), LEAST_SAMPLE)
+    total, cosine = 0, 0.0
+    for one in texts:
+        held = [one.groups[group].array("ids") for group in SORTS[sort]]
+        ids = np.concatenate(held)
+        ids = ids[ids >= 0]
+        if not len(ids):
+            continue
+        if (embedder, sort) not in one.means:
+            sample = ids[:: max(1, len(ids) // number)].tolist()
+            rows = yield Sql("vectors_whole", {"ids": sample})
+            vectors = [_floats(row["vector"]) for row in rows] or [np.zeros(len(vector))]
+            one.means[embedder, sort] = np.mean(vectors, axis=0)
+        total += len(ids)
+        cosine += len(ids) * float(one.means[embedder, sort] @ np.asarray(vector))
+    return cosine / total if total else 0.0
 
 
 def _floats(stored: Any) -> Any:
