@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from holdfast.analysis import Word, marked
+from holdfast.analysis import K1, Word, marked
 from holdfast.language import ENGLISH
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ PAUSE = timedelta(hours=4)
 
 FIRST_PERSON = frozenset({"i", "me", "my", "mine", "we", "us", "our"})
 """As they stand after stemming, in English."""
+
+SUBSTANTIAL = 64
+"""From how many tokens on a text has all the substance it can have."""
 
 GROUPS = ("memory", "said", "answer")
 """What is ranked apart: memories, what people say, what an assistant answers."""
@@ -173,10 +176,12 @@ class Corpus:
     # Arrays, made when they are first asked for after a change
 
     def array(self, name: str) -> Any:
-        """Return a column: `alive`, `lengths`, `before`, `after`, `session`, `speaker`,
-        `statement`, `day` (its ordinal, 0 for none), `named` (rows, first and last days that
-        they name), `ids`, `windows` (lengths of texts with their surroundings), or
-        `session_lengths`.
+        """Return a column, with a row for each text.
+
+        `ids` (-1 for what is gone), `alive`, `lengths`, `windows` (lengths with the surroundings),
+        `substance`, `before`, `after`, `after_next` (rows, -1 for none), `session`, `speaker`,
+        `statement`, `day` (its ordinal, 0 for none); and with rows of their own `session_lengths`,
+        and `named` (rows of texts, the first and the last day that each names).
         """
         if name not in self._arrays:
             self._arrays[name] = self._made(name)
@@ -185,21 +190,16 @@ class Corpus:
     def _made(self, name: str) -> Any:
         import numpy as np
 
-        if name == "ids":
-            return np.array([document.id if document else -1 for document in self.documents])
-        if name == "alive":
-            return self.array("ids") >= 0
-        if name == "lengths":
-            return np.array(self._lengths) * self.array("alive")
-        if name == "windows":
-            rows = np.arange(self.rows)
-            return self.around(rows, self.array("lengths"))
-        if name == "session_lengths":
-            spoken = self.array("alive") & (self.array("session") >= 0)
-            lengths = self.array("lengths")[spoken]
-            return np.bincount(self.array("session")[spoken], lengths, self._sessions)
-        if name == "named":
-            return np.array(self._named).reshape(-1, 3).T
+        made: dict[str, Callable[[], Any]] = {
+            "ids": lambda: np.array([one.id if one else -1 for one in self.documents], np.int64),
+            "alive": lambda: self.array("ids") >= 0,
+            "lengths": lambda: np.array(self._lengths) * self.array("alive"),
+            "windows": lambda: self.around(np.arange(self.rows), self.array("lengths")),
+            "substance": self._substance,
+            "after_next": self._after_next,
+            "session_lengths": self._session_lengths,
+            "named": lambda: np.array(self._named).reshape(-1, 3).T,
+        }
         kept: dict[str, array[Any]] = {
             "before": self._before,
             "after": self._after,
@@ -208,7 +208,27 @@ class Corpus:
             "statement": self._statement,
             "day": self._day,
         }
-        return np.array(kept[name])
+        return made[name]() if name in made else np.array(kept[name])
+
+    def _substance(self) -> Floats:
+        import numpy as np
+
+        share: Floats = np.log1p(self.array("lengths")) / np.log1p(SUBSTANTIAL)
+        return np.minimum(share, 1.0)
+
+    def _after_next(self) -> Rows:
+        import numpy as np
+
+        after = self.array("after")
+        return np.where(after >= 0, after[after], -1) if len(after) else np.array(after, np.int64)
+
+    def _session_lengths(self) -> Floats:
+        import numpy as np
+
+        spoken = self.array("alive") & (self.array("session") >= 0)
+        lengths = self.array("lengths")[spoken]
+        counted = np.bincount(self.array("session")[spoken], lengths, self._sessions)
+        return counted.astype(np.float64)
 
     def postings(self, word: Word) -> tuple[Rows, Floats]:
         """Return the rows that hold a word of a question, and how often each does."""
@@ -233,24 +253,32 @@ class Corpus:
         """
         import numpy as np
 
-        before, after = self.array("before"), self.array("after")
-        total = np.zeros(self.rows)
+        # What has no neighbour counts for the row behind the last, which is taken off again.
+        total = np.zeros(self.rows + 1)
         total[rows] += values
-        for targets in (after[rows], _step(after, after[rows]), before[rows]):
-            there = targets >= 0
-            total[targets[there]] += values[there]
-        return total
+        for name in ("after", "after_next", "before"):
+            total[self.array(name)[rows]] += values
+        return total[:-1]
+
+    def norms(self, name: str, b: float, number: int) -> Floats:
+        """Return what BM25 adds below the line for each length, as a share of the mean length.
+
+        Args:
+            name: `lengths`, `windows` or `session_lengths`.
+            b: How much a length is held against a text, 0 to 1.
+            number: Over how many the mean is taken.
+        """
+        lengths = self.array(name)
+        key = f"norms of {name} with {b} over {number}"
+        if key not in self._arrays:
+            mean = float(lengths.sum()) / number or 1.0
+            self._arrays[key] = K1 * (1 - b + b * lengths / mean)
+        norms: Floats = self._arrays[key]
+        return norms
 
 
 def _tokens(document: Document | None) -> Sequence[str]:
     return document.tokens if document else ()
-
-
-def _step(links: Rows, rows: Rows) -> Rows:
-    """Return one link further; where there is none, -1."""
-    import numpy as np
-
-    return np.where(rows >= 0, links[rows], -1)
 
 
 def _moment(text: str | None) -> datetime | None:

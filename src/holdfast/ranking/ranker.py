@@ -32,8 +32,8 @@ MOST_TERMS = 32
 ASKING = 0.5
 """What a word counts by which people ask ("list", "summarize"), rather than what they ask about."""
 
-SUBSTANTIAL = 64
-"""From how many tokens on a text has all the substance it can have."""
+LENGTH = 0.75
+"""How much BM25 holds the length of an occasion against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +114,22 @@ def _best(
     import numpy as np
 
     signals = _by_words(corpus, weights, {w: _telling(w, counts) for w in words})
-    signals["meaning"] = _cosines(corpus, asked)
-    signals["when"] = _when(corpus, asked.times)
+    signals |= _beside_words(corpus, asked)
     found = np.zeros(corpus.rows, bool)
     for name, signal in signals.items():
-        found |= (signal > 0) & (getattr(weights, name) > 0)
-    signals["who"] = _named(corpus, words)
-    signals["statement"] = corpus.array("statement")
-    signals["substance"] = np.minimum(
-        np.log1p(corpus.array("lengths")) / np.log1p(SUBSTANTIAL), 1.0
-    )
-    if asked.now and weights.recency:
+        if getattr(weights, name):
+            found |= signal > 0
+    signals |= {
+        "who": _named(corpus, words),
+        "statement": corpus.array("statement"),
+        "substance": corpus.array("substance"),
+    }
+    if asked.now:
         signals["recency"] = _recency(corpus, weights)
-    total = sum(
-        (getattr(weights, name) * signal for name, signal in signals.items()), np.zeros(corpus.rows)
-    )
+    total = np.zeros(corpus.rows)
+    for name, signal in signals.items():
+        if weight := getattr(weights, name):
+            total += weight * signal
     total[~(found & corpus.array("alive"))] = -np.inf
     ids = corpus.array("ids")
     return [
@@ -170,18 +171,16 @@ def _by_words(corpus: Corpus, weights: Ranking, words: Mapping[Word, float]) -> 
     """
     import numpy as np
 
-    number = max(len(corpus), 1)
     session, said = corpus.array("session"), corpus.array("session") >= 0
-    alone = _Share(corpus.array("lengths"), weights.length, number)
-    around = _Share(corpus.array("windows"), weights.length, number)
     lengths = corpus.array("session_lengths")
     there = lengths > 0
-    together = _Share(lengths, 0.75, max(int(there.sum()), 1))
+    number = max(len(corpus), 1)
+    alone = _Share(corpus.norms("lengths", weights.length, number))
+    around = _Share(corpus.norms("windows", weights.length, number))
+    together = _Share(corpus.norms("session_lengths", LENGTH, max(int(there.sum()), 1)))
     for word, weight in words.items():
         rows, often = corpus.postings(word)
-        dense = np.zeros(corpus.rows)
-        dense[rows] = often
-        alone.add(weight, dense)
+        alone.add_at(rows, weight, often)
         if weights.surroundings:
             around.add(weight, corpus.around(rows, often))
         if weights.session:
@@ -190,7 +189,7 @@ def _by_words(corpus: Corpus, weights: Ranking, words: Mapping[Word, float]) -> 
             together.add(weight, times.astype(float))
     best = sum(words.values()) * (K1 + 1) or 1.0
     occasions = np.zeros(corpus.rows)
-    if there.any():
+    if weights.session and there.any():
         above = together.total - together.total[there].min()
         occasions[said] = above[session[said]] / best
     return {
@@ -201,29 +200,41 @@ def _by_words(corpus: Corpus, weights: Ranking, words: Mapping[Word, float]) -> 
 
 
 class _Share:
-    """BM25, summed up word by word over rows of some lengths."""
+    """BM25, summed up word by word over rows."""
 
-    def __init__(self, lengths: Floats, b: float, number: int) -> None:
+    def __init__(self, norms: Floats) -> None:
         import numpy as np
 
-        mean = float(lengths.sum()) / number or 1.0
-        self._norm = K1 * (1 - b + b * lengths / mean)
-        self.total = np.zeros(len(lengths))
+        self._norms = norms
+        self.total = np.zeros(len(norms))
 
     def add(self, weight: float, often: Floats) -> None:
-        held = often > 0
-        times = often[held]
-        self.total[held] += weight * times * (K1 + 1) / (times + self._norm[held])
+        """Add a word: what it weighs, and how often each row holds it."""
+        reached = often * (weight * (K1 + 1))
+        reached /= often + self._norms
+        self.total += reached
+
+    def add_at(self, rows: NDArray[np.int64], weight: float, often: Floats) -> None:
+        """Add a word that only some rows hold, each of them once."""
+        self.total[rows] += weight * often * (K1 + 1) / (often + self._norms[rows])
 
 
-def _cosines(corpus: Corpus, asked: Asked) -> Floats:
+def _beside_words(corpus: Corpus, asked: Asked) -> dict[str, Floats]:
+    """Return the signals beside words by which a text is found, as far as the question has any."""
+    found: dict[str, Floats] = {}
+    if asked.ids is not None and asked.cosines is not None and len(asked.ids):
+        found["meaning"] = _cosines(corpus, asked.ids, asked.cosines)
+    if asked.times:
+        found["when"] = _when(corpus, asked.times)
+    return found
+
+
+def _cosines(corpus: Corpus, compared: NDArray[np.int64], cosines: Floats) -> Floats:
     import numpy as np
 
-    if asked.ids is None or asked.cosines is None or not len(asked.ids):
-        return np.zeros(corpus.rows)
     ids = corpus.array("ids")
-    places = np.minimum(np.searchsorted(asked.ids, ids), len(asked.ids) - 1)
-    return np.where(asked.ids[places] == ids, asked.cosines[places], 0.0)
+    places = np.minimum(np.searchsorted(compared, ids), len(compared) - 1)
+    return np.where(compared[places] == ids, cosines[places], 0.0)
 
 
 def _when(corpus: Corpus, times: Sequence[Expression]) -> Floats:
@@ -262,9 +273,9 @@ def _named(corpus: Corpus, words: Sequence[Word]) -> Floats:
     import numpy as np
 
     asked = {token for word in words for token in word}
-    named = [
-        number
-        for name, number in corpus.speakers.items()
-        if name and not asked.isdisjoint(question_tokens(name))
-    ]
-    return np.isin(corpus.array("speaker"), named).astype(float)
+    named = np.array(
+        [bool(name) and not asked.isdisjoint(question_tokens(name)) for name in corpus.speakers]
+    )
+    # Speakers are numbered in the order in which they stand there.
+    who: Floats = named.astype(float)[corpus.array("speaker")]
+    return who
