@@ -28,6 +28,8 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/stores.py
 	$(BIN)/python benchmarks/recall.py
 	$(BIN)/python benchmarks/habits.py
+	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/quoting.py
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/test_documents.py
