@@ -1,5 +1,6 @@
 """What all tests share: no network, no keys, no settings of the person who runs them."""
 
+import contextlib
 import importlib
 import os
 import sys
@@ -40,3 +41,21 @@ def store(request):
     else:
         with open_store(":memory:") as opened:
             yield opened
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def opened(request, tmp_path):
+    """Opens a database of some name, as often as wanted, each time with settings of its own."""
+    postgres = request.param == "postgres"
+    open_postgres = request.getfixturevalue("open_postgres") if postgres else None
+    schema = request.getfixturevalue("postgres_schema") if postgres else None
+    from holdfast import open_store
+
+    with contextlib.ExitStack() as stack:
+
+        def make(name="x", **settings):
+            if postgres:
+                return open_postgres(schema=f"{schema}_{name}", **settings)
+            return stack.enter_context(open_store(tmp_path / f"{name}.db", **settings))
+
+        yield make

@@ -1,6 +1,5 @@
 """What a ledger promises beyond `BaseStore`, example by example; see `holdfast.ledger`."""
 
-import contextlib
 import inspect
 import itertools
 import time
@@ -20,22 +19,6 @@ from holdfast.operations import Export, Rank
 from holdfast.testing.store_conformance import WordVectors
 
 NS = ("m",)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def opened(request, tmp_path):
-    """Opens a database of some name, as often as wanted, each time with settings of its own."""
-    postgres = request.param == "postgres"
-    open_postgres = request.getfixturevalue("open_postgres") if postgres else None
-    schema = request.getfixturevalue("postgres_schema") if postgres else None
-    with contextlib.ExitStack() as stack:
-
-        def make(name="x", **settings):
-            if postgres:
-                return open_postgres(schema=f"{schema}_{name}", **settings)
-            return stack.enter_context(open_store(tmp_path / f"{name}.db", **settings))
-
-        yield make
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The ranker: what speaks for a text, how it is weighed, and that memory follows the database."""
 
 import asyncio
-import contextlib
 import gc
 from dataclasses import replace
 
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast import ConfigurationError, arecall, open_store, recall
+from holdfast import ConfigurationError, arecall, recall
 from holdfast.dates import find
 from holdfast.history import ChangeSet, Said, Source, Write
 from holdfast.memory import Message
@@ -17,22 +16,6 @@ from holdfast.ranking import ASSISTANT, PEOPLE, SIGNALS, Asked, Corpus, Document
 
 NS = ("m",)
 WORDS = ["tea", "ferry", "nine", "harbour", "cake", "list"]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def opened(request, tmp_path):
-    """Opens one database, as often as wanted."""
-    postgres = request.param == "postgres"
-    open_postgres = request.getfixturevalue("open_postgres") if postgres else None
-    schema = request.getfixturevalue("postgres_schema") if postgres else None
-    with contextlib.ExitStack() as stack:
-
-        def make(**settings):
-            if postgres:
-                return open_postgres(schema=f"{schema}_rank", **settings)
-            return stack.enter_context(open_store(tmp_path / "x.db", **settings))
-
-        yield make
 
 
 @pytest.fixture

@@ -40,22 +40,6 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OFF = {"importance": 0.0, "strength": 0.0, "recency": 0.0}
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def opened(request, tmp_path):
-    """Opens one database, as often as wanted."""
-    postgres = request.param == "postgres"
-    open_postgres = request.getfixturevalue("open_postgres") if postgres else None
-    schema = request.getfixturevalue("postgres_schema") if postgres else None
-    with contextlib.ExitStack() as stack:
-
-        def make(**settings):
-            if postgres:
-                return open_postgres(schema=f"{schema}_recalled", **settings)
-            return stack.enter_context(open_store(tmp_path / "x.db", **settings))
-
-        yield make
-
-
 @pytest.fixture
 def store(opened):
     return opened()
