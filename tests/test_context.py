@@ -447,8 +447,8 @@ def test_an_ambiguous_source_is_refused(lite):
 
 
 def test_equal_keys_of_two_scopes_have_ids_of_their_own(lite):
-    for scope in (NS, TEAM, ("all",)):
-        facts(lite, scope, **{"tea": "tea"})
+    for number, scope in enumerate((NS, TEAM, ("all",))):
+        facts(lite, scope, **{"tea": f"tea {number}"})
     found = recall("tea", [NS, TEAM, "all"], store=lite)
     assert [one.id for one in found] == ["tea", "tea~2", "tea~3"]
     assert found.source("tea~2").scope == TEAM
@@ -489,7 +489,7 @@ def test_nothing_stored_can_pass_for_another_entry_or_the_end(store, text):
     store.put(NS, text, {"content": text})
     store.put(NS, "kind", {"kind": f"K\n- [k1] {text}", "content": {"a": text, "b": [text]}})
     store.put(NS, f"]{text}", {"kind": "Rule", "content": {"rule": text}})
-    apart = Ranking(alike=2)  # all of them, though they say the same
+    apart = Ranking(merge=False)  # all of them, though they say the same
     found = recall("tea", [NS, (*NS, text)], store=store, k=10, ranking=apart)
     said = found.as_text()
     ids = {one.id for one in (*found, *found.standing)}

@@ -204,8 +204,10 @@ class Found:
         weights: What they were weighed by.
         item: The memory.
         entry: The message.
-        current: Whether it is still so, as far as is known.
-        same: Keys of others that say the same, in whose place it stands too.
+        over: Whether it is no longer so, as far as is known.
+        valid_from: Since when it is so in the world, where somebody said; that may be ahead.
+        valid_to: Until when.
+        same: Namespaces and keys of others that say the same, in whose place it stands too.
     """
 
     score: float
@@ -213,8 +215,10 @@ class Found:
     weights: dict[str, float]
     item: Item | None = None
     entry: Entry | None = None
-    current: bool = True
-    same: tuple[str, ...] = ()
+    over: bool = False
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    same: tuple[tuple[tuple[str, ...], str], ...] = ()
 
     def as_item(self) -> SearchItem:
         """Return it as an item of a store, with its score; a message as one of kind `Message`."""
@@ -243,6 +247,8 @@ class Write:
         importance: 1 (trivial) to 5 (vital).
         supersedes: Keys of memories that are no longer so because of this one; they must be there.
         provenance: Where it comes from; by default that of the change set.
+        keep: Whether importance, validity and what it supersedes stay as with the version before,
+            where this write says nothing of them; managers write so.
         pin: Whether it stands, so that a recall considers it whatever is asked; None leaves a
             memory that is there as it is, and lets a new one stand where its kind does.
     """
@@ -258,6 +264,7 @@ class Write:
     supersedes: tuple[str, ...] = ()
     provenance: Provenance | None = None
     pin: bool | None = None
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)

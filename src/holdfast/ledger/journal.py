@@ -10,7 +10,7 @@ from holdfast.history import (
     Job,
     instant,
 )
-from holdfast.ledger.calls import Calls
+from holdfast.ledger.calls import Calls, listed
 from holdfast.operations import (
     Jobs,
     Journal,
@@ -127,11 +127,11 @@ class JournalCalls(Calls):
             namespace: Stored labels; of exactly this namespace.
             keys: What was recalled; what is not there is left out.
             thread: In which conversation, for `recalled_in`.
-            at: When; by default now.
+            at: When; by default now, and not ahead of it.
             used: Whether they were of use, as far as somebody knows: that makes them stronger,
                 while only to be shown counts a tenth of it.
         """
-        self.perform(NoteRecall(namespace, tuple(keys), thread, instant(at, "at"), used))
+        self.perform(NoteRecall(namespace, listed(keys), thread, instant(at, "at"), used))
 
     async def anote_recall(
         self,
@@ -143,7 +143,7 @@ class JournalCalls(Calls):
         used: bool = False,
     ) -> None:
         """Note that memories or messages were recalled, awaiting; see `note_recall`."""
-        await self.aperform(NoteRecall(namespace, tuple(keys), thread, instant(at, "at"), used))
+        await self.aperform(NoteRecall(namespace, listed(keys), thread, instant(at, "at"), used))
 
     def recalled_in(self, namespace: Namespace, thread: str) -> dict[str, datetime]:
         """Return what was recalled in a thread in the last 90 days: keys, and when last.

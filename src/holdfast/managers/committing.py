@@ -121,7 +121,7 @@ def _settle(
             value = wrap(change.kind or "", change.after, like)
         expect = (there.revision if there else 0) if isinstance(store, Ledger) else None
         one = Write(change.key or "", value, expect, pin=change.standing or None)
-        writes.append(replace(one, importance=change.importance))
+        writes.append(replace(one, importance=change.importance, keep=True))
     return settled, writes
 
 

@@ -1,7 +1,7 @@
 """What speaks for a memory when a question is asked, as numbers, and how they are weighed."""
 
 from holdfast.ranking.corpus import Corpus, Document
-from holdfast.ranking.duplicates import distinct
+from holdfast.ranking.duplicates import distinct, likeness
 from holdfast.ranking.memories import Kept, recalled, weighed
 from holdfast.ranking.ranker import Asked, Placed, rank
 from holdfast.ranking.weights import ASSISTANT, PEOPLE, SIGNALS, Ranking
@@ -17,6 +17,7 @@ __all__ = [
     "Placed",
     "Ranking",
     "distinct",
+    "likeness",
     "rank",
     "recalled",
     "weighed",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from holdfast.ranking.ranker import Placed
+from holdfast.dates import Expression
+from holdfast.ranking.ranker import Asked, Placed
 from holdfast.ranking.weights import Ranking
 
 FADING = timedelta(days=30)
@@ -31,7 +32,10 @@ class Kept:
         importance: 1 (trivial) to 5 (vital), where somebody said.
         strength: Its recalls, faded up to `recalled_at`.
         recalled_at: When it was last recalled.
-        current: Whether it is still so.
+        valid_from: Since when it is so, where somebody said.
+        valid_to: Until when.
+        over: Whether it is no longer so.
+        ahead: Whether it is not so yet.
     """
 
     kind: str
@@ -39,7 +43,17 @@ class Kept:
     importance: int | None = None
     strength: float = 0.0
     recalled_at: datetime | None = None
-    current: bool = True
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    over: bool = False
+    ahead: bool = False
+
+    def meets(self, time: Expression) -> bool:
+        """Tell whether it is so on a day of some interval, as far as somebody said when it is."""
+        if self.valid_from is None and self.valid_to is None:
+            return False
+        begun = self.valid_from is None or self.valid_from.date() <= time.interval.end
+        return begun and (self.valid_to is None or time.interval.start < self.valid_to.date())
 
 
 def faded(strength: float, since: datetime, now: datetime) -> float:
@@ -77,20 +91,22 @@ def recalled(
     return faded(strength, since, now) + times, now
 
 
-def weighed(placed: Placed, kept: Kept, now: datetime, *, asks_now: bool) -> Placed:
+def weighed(placed: Placed, kept: Kept, now: datetime, asked: Asked) -> Placed:
     """Return a memory with the signals that are kept beside its value.
 
     Args:
         placed: As its words and vectors place it.
         kept: What is kept beside its value.
         now: When it is asked.
-        asks_now: Whether the question asks for the present state.
+        asked: The question.
     """
     weights = placed.weights
+    met = [0.5 if time.ambiguous else 1.0 for time in asked.times if kept.meets(time)]
     signals = placed.signals | {
+        "when": max([placed.signals.get("when", 0.0), *met]),
         "importance": 0.0 if kept.importance is None else (kept.importance - 3) / 2,
         "strength": _firmness(kept, now),
-        "recency": recency(now - kept.since, kept.kind, weights) if asks_now else 0.0,
+        "recency": recency(now - kept.since, kept.kind, weights) if asked.now else 0.0,
     }
     return placed._replace(signals=signals, score=weights.score(signals))
 

@@ -99,7 +99,8 @@ def _counted(corpora: Sequence[Corpus], asked: Sequence[Word]) -> tuple[list[Wor
     """Count over all corpora; keep the words that say most."""
     holding = {w: sum(len(corpus.postings(w)[0]) for corpus in corpora) for w in asked}
     counts = Counts(sum(map(len, corpora)), 0.0, holding)
-    ordered = sorted(asked, key=counts.rarity, reverse=True)
+    # What no text holds tells nothing, however rare it is.
+    ordered = sorted(asked, key=lambda word: (holding[word] > 0, counts.rarity(word)), reverse=True)
     return ordered[:MOST_TERMS], counts
 
 

@@ -48,7 +48,7 @@ class Ranking:
         length: How much BM25 holds a text's length against it, 0 to 1 (its parameter b).
         half_life: Days after which the recency of a memory is half.
         half_lives: The same for single kinds: names of schemas, or `Message`.
-        alike: From what share of common words on two texts take one place; above 1 never.
+        merge: Whether texts in the same words take one place; see `holdfast.ranking.likeness`.
 
     Raises:
         ConfigurationError: A weight is no number from 0 on, or another setting has no sense.
@@ -74,7 +74,7 @@ class Ranking:
     half_lives: Mapping[str, float] = field(
         default_factory=lambda: MappingProxyType({"Message": 60.0}), hash=False
     )
-    alike: float = 0.9
+    merge: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.half_lives, Mapping):
@@ -83,6 +83,8 @@ class Ranking:
             )
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         days = given.pop("half_lives")
+        if not isinstance(given.pop("merge"), bool):
+            raise ConfigurationError(f"Ranking(merge=) is True or False, got {self.merge!r}.")
         given |= {f"half_lives[{kind!r}]": days[kind] for kind in days}
         for name, number in given.items():
             _check(name, number)

@@ -21,9 +21,10 @@ from holdfast.namespace import (
     decode_namespace,
 )
 from holdfast.operations import Rank, Standing
+from holdfast.ranking import likeness
 from holdfast.ranking.weights import ASSISTANT, PEOPLE, Ranking
 from holdfast.retrieval.context import Context, Recalled, recalled
-from holdfast.retrieval.finding import bounded_query, find
+from holdfast.retrieval.finding import QUERY_LENGTH, bounded_query, find
 from holdfast.retrieval.fitting import Fitting
 from holdfast.retrieval.neighbouring import Said, neighbours_of
 from holdfast.retrieval.noting import note
@@ -50,6 +51,8 @@ LEAST_STANDING = 100
 """How many of a small budget what stands may have."""
 
 MOST_STANDING = 1_000
+"""How much of what stands is looked at."""
+
 MOST_NEIGHBOURS = 1_000
 
 
@@ -72,8 +75,9 @@ def recall(
     No model is asked. Tokens are counted without a tokenizer, as UTF-8 bytes / 4.
 
     Args:
-        question: In plain words; or messages, in any form that managers take: then what was said
-            in all of them is the question, and they are not found themselves.
+        question: In plain words, of which the first 4,000 characters count; or messages, in any
+            form that managers take: then what was said in all of them is the question, and they
+            are not found themselves.
         namespace: Where to look, in labels as people wrote them: encoded as those of managers
             are, see `NamespaceTemplate`. It may hold variables, filled in from `config`. A list
             names several, which are ranked together; a tuple is one.
@@ -214,6 +218,8 @@ def _asked(
 def _question(given: Any) -> tuple[str, Sequence[Message]]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         words, messages = given, []
+        if isinstance(words, str):
+            words = words[:QUERY_LENGTH]
     else:
         messages = read_messages(given)
         words = bounded_query(messages)
@@ -309,14 +315,12 @@ def _hit(
 
 def _lane(asked: _Asked, places: Sequence[_Place]) -> Flow[list[_Hit]]:
     """Return what stands, in the order of the places that are asked."""
-    # No entry has fewer than four tokens; what is more than that could not fit.
-    limit = min(MOST_STANDING, asked.lane // 4 + 1)
     hits: dict[tuple[tuple[str, ...], str], _Hit] = {}
     for place in places:
         if isinstance(place.store, Ledger):
-            items = yield Perform(place.store, Standing(place.labels, limit))
+            items = yield Perform(place.store, Standing(place.labels, MOST_STANDING))
         else:
-            items = yield from _rules(place, limit)
+            items = yield from _rules(place, MOST_STANDING)
         for item in items:
             hit = _hit(places, place, item, 0.0)
             stands = hit._replace(one=replace(hit.one, standing=True))
@@ -350,7 +354,24 @@ def _ranked(
             at = (hit.namespace, hit.one.key)
             if at not in best or hit.one.score > best[at].one.score:
                 best[at] = hit
-    return sorted(best.values(), key=lambda hit: -hit.one.score)[: asked.looked_at]
+    ordered = sorted(best.values(), key=lambda hit: -hit.one.score)
+    merging = asked.ranking is None or asked.ranking.merge
+    return (_merged(ordered) if merging else ordered)[: asked.looked_at]
+
+
+def _merged(hits: Sequence[_Hit]) -> list[_Hit]:
+    """Return of those that say the same in several places the best, which names the others."""
+    kept: dict[str, _Hit] = {}
+    for hit in hits:
+        alike = likeness(hit.one.value) or f"\0{len(kept)}"
+        if alike in kept:
+            one = kept[alike].one
+            known = dict.fromkeys((*one.same, hit.at, *hit.one.same))
+            known.pop((one.namespace, one.key), None)
+            kept[alike] = kept[alike]._replace(one=replace(one, same=tuple(known)))
+        else:
+            kept[alike] = hit
+    return list(kept.values())
 
 
 def _in_one(asked: _Asked, places: Sequence[_Place], place: _Place, limit: int) -> Flow[list[_Hit]]:

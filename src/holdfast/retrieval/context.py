@@ -38,9 +38,11 @@ class Recalled:
             it, the narrowest.
         standing: Whether it is there because it stands, whatever was asked.
         id: By which `as_text` cites it: a short beginning of its key.
-        current: Whether it is still so, as far as is known; what is not is found only where the
-            past is asked about.
-        same: Keys of others in its namespace that say the same, and are not returned.
+        over: Whether it is no longer so, as far as is known; such is found only where the past is
+            asked about.
+        valid_from: Since when it is so (ISO 8601), where somebody said; that may be ahead.
+        valid_to: Until when.
+        same: Namespaces and keys of others that say the same, and are not returned.
     """
 
     text: str
@@ -56,8 +58,10 @@ class Recalled:
     scope: tuple[str, ...] = ()
     standing: bool = False
     id: str = ""
-    current: bool = True
-    same: tuple[str, ...] = ()
+    over: bool = False
+    valid_from: str | None = None
+    valid_to: str | None = None
+    same: tuple[tuple[tuple[str, ...], str], ...] = ()
 
     @property
     def thread(self) -> str | None:
@@ -206,9 +210,20 @@ def recalled(
         signals=found.signals if found else {},
         weights=found.weights if found else {},
         scope=decode_namespace(scope),
-        current=found.current if found else True,
-        same=found.same if found else (),
+        **_kept(found),
     )
+
+
+def _kept(found: Found | None) -> dict[str, Any]:
+    """Return what a ledger tells beside the value."""
+    if found is None:
+        return {}
+    return {
+        "over": found.over,
+        "valid_from": found.valid_from.isoformat() if found.valid_from else None,
+        "valid_to": found.valid_to.isoformat() if found.valid_to else None,
+        "same": tuple((decode_namespace(namespace), key) for namespace, key in found.same),
+    }
 
 
 def rendered(pieces: Iterable[Piece], scopes: Sequence[tuple[str, ...]]) -> str:
@@ -231,7 +246,9 @@ def piece(one: Recalled) -> Piece:
         time=str(one.time),
         scope="/".join(one.scope),
         who=str(one.speaker or "") if said else one.kind,
-        current=one.current,
+        over=one.over,
+        since=one.valid_from or "",
+        until=one.valid_to or "",
         thread=one.thread or "",
         seq=one.seq,
     )

@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import replace
 
+from holdfast.errors import InputError
 from holdfast.history import instant
 from holdfast.operations import NoteRecall
 from holdfast.stores.plan.spaces import now_text
@@ -29,7 +30,10 @@ class Notes:
 
     def add(self, note: NoteRecall) -> list[NoteRecall]:
         """Let one wait; return those that have waited for long enough, which wait no more."""
-        at = instant(note.at, "at") or now_text()
+        now = now_text()
+        at = instant(note.at, "at") or now
+        if at > now:
+            raise InputError(f"at must not be ahead of now, {now}; got {note.at!r}.")
         with self._lock:
             self._forked()
             if not self._waiting:

@@ -232,7 +232,7 @@ def _write(
 ) -> Flow[None]:
     """Write one memory; raise Lost where somebody else wrote it since it was read."""
     expect = (there.revision if there else 0) if isinstance(place.store, Ledger) else None
-    writes = (Write(key, value, expect, pin=pin),)
+    writes = (Write(key, value, expect, pin=pin, keep=True),)
     changes = ChangeSet(place.namespace, writes, provenance=place.source)
     receipt = yield from write(place.store, changes)
     if receipt.conflicts:

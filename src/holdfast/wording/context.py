@@ -56,7 +56,9 @@ class Piece:
         who: Who said it; for a memory its kind.
         thread: The conversation of a message.
         seq: Its place there.
-        current: Whether it is still so.
+        over: Whether it is no longer so.
+        since: Since when it is so (ISO 8601), where that is known.
+        until: Until when.
     """
 
     id: str
@@ -67,7 +69,9 @@ class Piece:
     who: str = ""
     thread: str = ""
     seq: int | None = None
-    current: bool = True
+    over: bool = False
+    since: str = ""
+    until: str = ""
 
     @cached_property
     def line(self) -> str:
@@ -76,8 +80,15 @@ class Piece:
         body = "\n".join([first, *(f"  {line}" for line in more)])
         who = "" if self.who in _UNTOLD else f"{_flat(self.who)}: "
         date = "" if self.section == "messages" else f"{self.day} "
-        over = "" if self.current else "(no longer so) "
-        return f"- [{self.id}] {date}{over}{who}{body}"
+        return f"- [{self.id}] {self._validity}{date}{who}{body}"
+
+    @property
+    def _validity(self) -> str:
+        """When it is so, as far as is known."""
+        parts = ["no longer so"] if self.over else []
+        parts += [f"since {self.since[:10]}"] if self.since else []
+        parts += [f"until {self.until[:10]}"] if self.until else []
+        return f"({', '.join(parts)}) " if parts else ""
 
     @cached_property
     def day(self) -> str:

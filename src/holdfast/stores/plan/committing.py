@@ -144,6 +144,7 @@ def _prepared(
             f"got {shown(write.valid_to)}."
         )
     prepared.supersedes = write.supersedes
+    prepared.keep = write.keep
     prepared.pin = write.pin
     prepared.provenance = write.provenance or changes.provenance
     return prepared

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.dates import asks_about, find
 from holdfast.history import Entry, Found, instant
 from holdfast.operations import Rank
-from holdfast.ranking import Asked, Placed, Ranking, distinct, rank, weighed
+from holdfast.ranking import Asked, Placed, Ranking, distinct, likeness, rank, weighed
 from holdfast.ranking.weights import SIGNALS
 from holdfast.stores.plan.corpora import Texts
 from holdfast.stores.plan.effects import Nearest, Plan, Refreshed, Sql
@@ -81,8 +81,9 @@ def recall(op: Rank, vector: Sequence[float] | None, indexing: Indexing) -> Plan
     while True:
         placed = _ranked(texts, asked, op, wanted)
         there = yield from state.memories([one.id for one in placed if one.group == "memory"])
-        kept = distinct(_weighed(placed, there, op), partial(_tokens, texts), op.limit)
-        found = yield from _found(kept, there)
+        said = yield from _messages([one.id for one in placed if one.group != "memory"])
+        weighing = _weighed(placed, there, said, op, asked)
+        found = _found(distinct(weighing, partial(_likeness, there, said), op.limit), there, said)
         # Some may be no longer so, say the same, or be gone since the texts were read.
         if len(found) >= op.limit or len(placed) < wanted:
             return found
@@ -102,25 +103,38 @@ def _texts(op: Rank) -> Plan[tuple[list[int], list[Texts]]]:
     return spaces, texts
 
 
-def _tokens(texts: Sequence[Texts], id: int) -> Sequence[str]:
-    corpora = (corpus for one in texts for corpus in one.groups.values())
-    return next((tokens for corpus in corpora if (tokens := corpus.tokens(id))), ())
+def _messages(ids: Sequence[int]) -> Plan[dict[int, Entry]]:
+    """Return messages by their numbers; those that are not there are left out."""
+    found: dict[int, Entry] = {}
+    for part in chunks(ids):
+        for row in (yield Sql("messages_by_id", {"ids": part})):
+            found[row["id"]] = entry_of(row)
+    return found
 
 
-def _weighed(placed: Sequence[Placed], there: Mapping[int, Memory], op: Rank) -> list[Placed]:
+def _likeness(there: Mapping[int, Memory], said: Mapping[int, Entry], id: int) -> str | None:
+    return likeness(there[id].item.value if id in there else said[id].value)
+
+
+def _weighed(
+    placed: Sequence[Placed],
+    there: Mapping[int, Memory],
+    said: Mapping[int, Entry],
+    op: Rank,
+    asked: Asked,
+) -> list[Placed]:
     """Weigh what is kept beside memories, and leave out those that are no longer so.
 
-    A question about the past finds these too.
+    A question about the past finds these too. What is gone meanwhile is left out as well.
     """
     now = datetime.fromisoformat(instant(op.as_of or op.today, "today") or now_text())
     past = asks_of_past(op, now) if op.past is None else op.past
-    asks_now = asks_about(op.question) == "now"
     found: list[Placed] = []
     for one in placed:
-        if one.group != "memory":
+        if one.id in said:
             found.append(one)
-        elif one.id in there and (past or there[one.id].kept.current):
-            found.append(weighed(one, there[one.id].kept, now, asks_now=asks_now))
+        elif one.id in there and (past or not there[one.id].kept.over):
+            found.append(weighed(one, there[one.id].kept, now, asked))
     return sorted(found, key=lambda one: (-one.score, -one.id))
 
 
@@ -198,27 +212,31 @@ def _floats(stored: Any) -> Any:
 
 
 def _found(
-    kept: Sequence[tuple[Placed, Sequence[int]]], there: Mapping[int, Memory]
-) -> Plan[list[Found]]:
-    """Return what stands at numbers, in their order; what is no longer there is left out."""
-    ids = [id for one, same in kept for id in (one.id, *same) if id not in there]
-    said: dict[int, Entry] = {}
-    for part in chunks(ids):
-        for row in (yield Sql("messages_by_id", {"ids": part})):
-            said[row["id"]] = entry_of(row)
+    kept: Sequence[tuple[Placed, Sequence[int]]],
+    there: Mapping[int, Memory],
+    said: Mapping[int, Entry],
+) -> list[Found]:
+    """Return what stands at numbers, each with what is kept of it."""
     found: list[Found] = []
     for one, same in kept:
-        others = tuple(
-            there[id].item.key if id in there else said[id].key
-            for id in same
-            if id in there or id in said
+        others = (there[id].item if id in there else said[id] for id in same)
+        told = Found(
+            one.score,
+            one.signals,
+            {name: getattr(one.weights, name) for name in SIGNALS},
+            same=tuple((other.namespace, other.key) for other in others),
         )
-        weights = {name: getattr(one.weights, name) for name in SIGNALS}
-        told = (one.score, one.signals, weights)
-        if one.id in there:
-            memory = there[one.id]
-            current = memory.kept.current
-            found.append(Found(*told, item=memory.item, current=current, same=others))
-        elif one.id in said:
-            found.append(Found(*told, entry=said[one.id], same=others))
+        if one.id in said:
+            found.append(replace(told, entry=said[one.id]))
+            continue
+        memory, beside = there[one.id].item, there[one.id].kept
+        found.append(
+            replace(
+                told,
+                item=memory,
+                over=beside.over,
+                valid_from=beside.valid_from,
+                valid_to=beside.valid_to,
+            )
+        )
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from holdfast.history import instant
 from holdfast.operations import NoteRecall, RecalledIn
@@ -54,7 +54,7 @@ def _noted(space: int, noted: Sequence[NoteRecall]) -> Plan[None]:
             for (thread, key), at in receipts.items()
         ]
         yield SqlMany("put_recalled", rows)
-        oldest = instant(datetime.fromisoformat(max(receipts.values())) - KEPT, "at")
+        oldest = instant(datetime.now(UTC) - KEPT, "at")
         yield Sql("drop_recalled", {"space": space, "before": oldest})
 
 
@@ -62,9 +62,12 @@ def count(space: int, times: Mapping[str, int], at: str, *, used: bool) -> Plan[
     """Count recalls of memories of one namespace, whose places must be locked."""
     worth = 1.0 if used else SHOWN
     rows = []
+    latest = datetime.now(UTC)
     for part in chunks(list(times)):
         for row in (yield Sql("strengths", {"space": space, "keys": part})):
             before = time_of(row["recalled_at"])
+            if before is not None:
+                before = min(before, latest)  # a clock was ahead once; it is not to count for ever
             now = datetime.fromisoformat(at)
             strength, since = recalled(row["strength"], before, worth * times[row["key"]], now)
             last = instant(since, "at")

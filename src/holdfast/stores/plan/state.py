@@ -80,14 +80,17 @@ def _kept(row: Row, now: str, superseded: bool) -> Kept:
     kind, content = unwrap(value)
     since = time_of(row["valid_from"] or row["updated_at"])
     assert since is not None
-    over = row["valid_to"] is not None and row["valid_to"] <= now
+    ended = row["valid_to"] is not None and row["valid_to"] <= now
     return Kept(
         kind,
         since,
         row["importance"] or _own_importance(content),
         row["strength"],
         time_of(row["recalled_at"]),
-        not (superseded or over),
+        time_of(row["valid_from"]),
+        time_of(row["valid_to"]),
+        over=superseded or ended,
+        ahead=row["valid_from"] is not None and row["valid_from"] > now,
     )
 
 
@@ -135,9 +138,12 @@ def _memories(space: int, versions: Sequence[Row], time: str) -> Plan[dict[int, 
         rows = yield Sql("items_at", {"space": space, "keys": part})
         standing |= {row["version"]: row for row in rows}
     over: set[str] = set()
+    of_id = {row["id"]: row["revision"] for row in versions}
+    of_key = {row["key"]: row["revision"] for row in versions}
     for part in chunks([row["id"] for row in versions]):
         links = yield Sql("superseded_by_versions", {"ids": part})
-        over |= {link["key"] for link in links}
+        later = (link for link in links if of_id[link["version"]] >= of_key.get(link["key"], 0))
+        over |= {link["key"] for link in later}
     found: dict[int, Memory] = {}
     for version in versions:
         item = standing.get(version["id"])

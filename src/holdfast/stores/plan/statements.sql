@@ -49,13 +49,15 @@ SELECT i.id, s.path, i.key, v.value, v.ttl, i.created_at, i.updated_at, i.expire
 FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
 WHERE i.id IN INTS(:ids) AND (i.expires_at IS NULL OR i.expires_at > :now)
 
--- What is no longer so: memories that a current one names as such, and those whose time is over.
+-- What is no longer so: memories that a current one names as such, unless they were written anew
+-- since, and those whose time is over.
 -- name: recallable
 SELECT i.id, s.path, i.key, v.value, v.ttl, i.created_at, i.updated_at, i.expires_at,
        i.strength, i.recalled_at, v.importance, v.valid_from, v.valid_to,
        EXISTS (
            SELECT 1 FROM supersessions x JOIN items n ON n.version = x.version
-           WHERE x.space = i.space AND x.key = i.key
+           JOIN versions w ON w.id = n.version
+           WHERE x.space = i.space AND x.key = i.key AND w.revision >= v.revision
              AND (n.expires_at IS NULL OR n.expires_at > :now)
        ) AS superseded
 FROM items i JOIN versions v ON v.id = i.version JOIN spaces s ON s.id = i.space
@@ -66,7 +68,9 @@ SELECT i.key FROM items i JOIN versions v ON v.id = i.version
 WHERE i.space = :space AND i.key IN TEXTS(:keys)
   AND (v.valid_to <= :now OR EXISTS (
       SELECT 1 FROM supersessions x JOIN items n ON n.version = x.version
-      WHERE x.space = i.space AND x.key = i.key AND (n.expires_at IS NULL OR n.expires_at > :now)
+      JOIN versions w ON w.id = n.version
+      WHERE x.space = i.space AND x.key = i.key AND w.revision >= v.revision
+        AND (n.expires_at IS NULL OR n.expires_at > :now)
   ))
 
 -- name: newest_in
@@ -122,7 +126,8 @@ WHERE i.space IN INTS(:spaces) AND i.pinned = 1
   AND (v.valid_to IS NULL OR v.valid_to > :now)
   AND NOT EXISTS (
       SELECT 1 FROM supersessions x JOIN items n ON n.version = x.version
-      WHERE x.space = i.space AND x.key = i.key
+      JOIN versions w ON w.id = n.version
+      WHERE x.space = i.space AND x.key = i.key AND w.revision >= v.revision
         AND (n.expires_at IS NULL OR n.expires_at > :now)
   )
 ORDER BY CASE WHEN s.path = :path THEN 0 ELSE 1 END, coalesce(v.importance, 3) DESC,
@@ -230,6 +235,15 @@ VALUES
 -- name: put_origin
 INSERT INTO origins (version, sort, ref) VALUES (:version, :sort, :ref) ON CONFLICT DO NOTHING
 
+-- What a version superseded, the one made from it does too, unless that was written anew since.
+-- name: keep_supersessions
+INSERT INTO supersessions (version, space, key)
+SELECT CAST(:version AS bigint), x.space, x.key FROM supersessions x
+JOIN versions b ON b.id = x.version
+JOIN items o ON o.space = x.space AND o.key = x.key JOIN versions v ON v.id = o.version
+WHERE x.version = :base AND b.revision >= v.revision
+ON CONFLICT DO NOTHING
+
 -- name: put_supersession
 INSERT INTO supersessions (version, space, key) VALUES (:version, :space, :key)
 ON CONFLICT DO NOTHING
@@ -237,7 +251,8 @@ ON CONFLICT DO NOTHING
 -- The last version of each key; a row of NULLs where there is the space, and nothing else.
 -- name: standing
 SELECT s.id AS space, v.id AS version, v.key, v.value, v.revision, v.recorded_at,
-       i.id, i.created_at, i.expires_at, i.pinned, i.recalls, i.recalled_at, i.strength
+       i.id, i.created_at, i.expires_at, i.pinned, i.recalls, i.recalled_at, i.strength,
+       v.importance, v.valid_from, v.valid_to
 FROM spaces s
 LEFT JOIN versions v ON v.space = s.id AND v.key IN TEXTS(:keys)
   AND v.revision = (
@@ -289,7 +304,9 @@ SELECT version, key FROM supersessions WHERE version IN INTS(:ids) ORDER BY vers
 -- name: superseding
 SELECT x.key AS old, i.key AS new
 FROM supersessions x JOIN items i ON i.version = x.version
-WHERE x.space = :space AND x.key IN TEXTS(:keys)
+JOIN versions w ON w.id = i.version
+JOIN items o ON o.space = x.space AND o.key = x.key JOIN versions v ON v.id = o.version
+WHERE x.space = :space AND x.key IN TEXTS(:keys) AND w.revision >= v.revision
   AND (i.expires_at IS NULL OR i.expires_at > :now)
 ORDER BY x.key, i.key
 

@@ -40,6 +40,7 @@ class Prepared:
         supersedes: Keys of memories that are no longer so.
         provenance: Where it comes from.
         base: The number of the version it is made from, where that is not the current one.
+        keep: Whether what stood beside the version before stays, where nothing is said of it.
         pin: Whether it is pinned from now on; None for as it is.
         stands: Whether it is of a kind that is pinned when it is new.
         state: What stood beside a deleted memory that is written again, as it was kept.
@@ -62,6 +63,7 @@ class Prepared:
     pin: bool | None = None
     stands: bool = False
     state: str | None = None
+    keep: bool = False
     vectors: list[Vector] | None = None
 
     @property
@@ -133,6 +135,9 @@ def apply(standing: Standing, drawn: Sequence[int], embedder: str | None) -> Pla
     yield SqlMany("put_version", [row["version"] for row in rows])
     yield SqlMany("put_origin", [origin for row in rows for origin in row["origins"]])
     yield SqlMany("put_supersession", [link for row in rows for link in row["supersedes"]])
+    kept = [row["keeps"] for row in rows if row["keeps"]]
+    if kept:
+        yield SqlMany("keep_supersessions", kept)
     puts = [row for row in rows if row["item"]]
     gone = [{"id": row["id"], "revision": revision} for row in rows if not row["item"]]
     # From here on nobody else changes the words and vectors of these documents.
@@ -250,6 +255,7 @@ def _rows(
         "supersedes": [
             {"version": version, "space": change.space, "key": key} for key in write.supersedes
         ],
+        "keeps": {"version": version, "base": live["version"]} if live and write.keep else None,
         "item": None,
     }
     if write.value is None:
@@ -308,9 +314,7 @@ def _version(
         "base": base,
         "value": write.value,
         "recorded_at": recorded,
-        "valid_from": write.valid_from,
-        "valid_to": write.valid_to,
-        "importance": write.importance,
+        **_beside(write, live),
         "fields": fields_text(write.fields),
         "ttl": write.ttl if write.value is not None else None,
         "state": json.dumps(_state(live)) if live and write.value is None else None,
@@ -320,6 +324,14 @@ def _version(
         "salt": salt,
         "digest": sealed(salt, write.value),
     }
+
+
+def _beside(write: Prepared, live: Row | None) -> dict[str, Any]:
+    """Return what is told beside a value; what a write keeps and says nothing of is as before."""
+    told = {name: getattr(write, name) for name in ("valid_from", "valid_to", "importance")}
+    if not write.keep or live is None or write.value is None:
+        return told
+    return {name: live[name] if given is None else given for name, given in told.items()}
 
 
 def expiry(now: str, ttl: float | None) -> str | None:
