@@ -229,7 +229,8 @@ class LangGraph(Row):
         index: Any = {"embed": self._vectors, "dims": self._vectors.dims, "fields": ["text"]}
         self._store = InMemoryStore(index=index)
         turns = conversation.candidates
-        self._store.batch([PutOp(("turns",), turn.id, {"text": turn.said}) for turn in turns])
+        for turn in turns:  # one by one: of equal texts in one batch it raises a ValueError
+            self._store.batch([PutOp(("turns",), turn.id, {"text": turn.said})])
         texts = sum(len(turn.said.encode("utf-8", "replace")) for turn in turns)
         self._bytes = texts + 4 * self._vectors.dims * len(turns)
 
