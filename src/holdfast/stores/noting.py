@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from dataclasses import replace
 
 from holdfast.history import instant
 from holdfast.operations import NoteRecall
+from holdfast.stores.forks import tell_forks
 from holdfast.stores.plan.spaces import now_text
 
 MOST = 64
@@ -25,13 +25,12 @@ class Notes:
         self._lock = threading.Lock()
         self._waiting: list[NoteRecall] = []
         self._since = 0.0
-        self._process = os.getpid()
+        tell_forks(self)
 
     def add(self, note: NoteRecall) -> list[NoteRecall]:
         """Let one wait; return those that have waited for long enough, which wait no more."""
         at = instant(note.at, "at") or now_text()
         with self._lock:
-            self._forked()
             if not self._waiting:
                 self._since = time.monotonic()
             self._waiting.append(replace(note, at=at))
@@ -41,14 +40,13 @@ class Notes:
     def take(self) -> list[NoteRecall]:
         """Return all that wait, which wait no more."""
         with self._lock:
-            self._forked()
             return self._taken()
 
     def _taken(self) -> list[NoteRecall]:
         taken, self._waiting = self._waiting, []
         return taken
 
-    def _forked(self) -> None:
-        """Leave what waits in a parent process to the parent."""
-        if self._process != os.getpid():
-            self._process, self._waiting = os.getpid(), []
+    def forked(self) -> None:
+        """Begin anew in a child: what waits in the parent is left to the parent."""
+        self._lock = threading.Lock()  # a thread that held it is not there
+        self._waiting = []
