@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-
 FORKED_WHILE_OTHERS_ASK = """
 import os, signal, sys, threading
 from holdfast import open_store, recall
