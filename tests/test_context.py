@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from langchain_core.messages import HumanMessage
 from langgraph.store.memory import InMemoryStore
 from pydantic import BaseModel
 
@@ -130,6 +131,15 @@ def test_messages_are_the_question_and_are_not_found_themselves(store):
 def test_messages_that_say_nothing_are_refused(lite, asked):
     with pytest.raises(InputError, match="list of messages of which one says something"):
         recall(asked, NS, store=lite)
+
+
+@pytest.mark.parametrize(
+    "asked", [b"cat", bytearray(b"cat"), {"role": "user", "content": "cat"}, HumanMessage("cat")]
+)
+def test_what_is_neither_a_text_nor_a_list_of_messages_is_no_question(lite, asked):
+    with pytest.raises(InputError, match="question must be a text or a list of messages, got"):
+        recall(asked, NS, store=lite)
+    assert not recall([HumanMessage("cat")], NS, store=lite)
 
 
 # What stands
@@ -400,6 +410,12 @@ def test_a_budget_gives_as_many_as_fit_and_k_bounds_them(lite):
 def test_numbers_out_of_range_are_refused(lite, name, value):
     with pytest.raises(InputError, match=f"{name} must be a number from .*got {value!r}"):
         recall("tea", NS, store=lite, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["k", "budget_tokens", "standing_tokens"])
+def test_a_number_that_is_too_high_is_told_its_limit(lite, name):
+    with pytest.raises(InputError, match=rf"{name} must be a number from . on and below 2\*\*63"):
+        recall("tea", NS, store=lite, **{name: 10**30})
 
 
 # The text
