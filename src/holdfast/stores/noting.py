@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import replace
 
+from holdfast.errors import StoreClosed
 from holdfast.history import instant
 from holdfast.operations import NoteRecall
 from holdfast.stores.forks import tell_forks
@@ -25,12 +26,19 @@ class Notes:
         self._lock = threading.Lock()
         self._waiting: list[NoteRecall] = []
         self._since = 0.0
+        self._closed: str | None = None
         tell_forks(self)
 
     def add(self, note: NoteRecall) -> list[NoteRecall]:
-        """Let one wait; return those that have waited for long enough, which wait no more."""
+        """Let one wait; return those that have waited for long enough, which wait no more.
+
+        Raises:
+            StoreClosed: Nobody would write it down any more.
+        """
         at = instant(note.at, "at") or now_text()
         with self._lock:
+            if self._closed is not None:
+                raise StoreClosed(f"{self._closed} was closed; open it again to use it.")
             if not self._waiting:
                 self._since = time.monotonic()
             self._waiting.append(replace(note, at=at))
@@ -40,6 +48,16 @@ class Notes:
     def take(self) -> list[NoteRecall]:
         """Return all that wait, which wait no more."""
         with self._lock:
+            return self._taken()
+
+    def close(self, whose: str) -> list[NoteRecall]:
+        """Return all that wait, and let none wait from now on.
+
+        Args:
+            whose: The store that is closed, for the error.
+        """
+        with self._lock:
+            self._closed = whose
             return self._taken()
 
     def _taken(self) -> list[NoteRecall]:
