@@ -37,7 +37,7 @@ class Recalled:
         scope: The namespace that was asked, in labels as people wrote them; of several that hold
             it, the narrowest.
         standing: Whether it is there because it stands, whatever was asked.
-        id: By which `as_text` cites it: a short beginning of its key.
+        id: By which `as_text` cites it: its key where that is short, else a beginning of it.
         current: Whether it is still so, as far as is known; what is not is found only where the
             past is asked about.
         same: Keys of others in its namespace that say the same, and are not returned.
