@@ -14,8 +14,8 @@ SHORTEST = 6
 """How many letters of a long key are at least in the id of what was found."""
 
 _SHORT = re.compile(r"[\w-]{1,12}")
-"""Keys that are told whole: were `school1` and `school2` told as `school` and `school2`, a model that
-drops a digit would cite the other."""
+"""Keys that are told whole: were `school1` and `school2` told as `school` and `school2`, a model
+that drops a digit would cite the other."""
 
 
 class Fitting:
