@@ -88,6 +88,30 @@ def test_recall_as_a_text_within_a_budget(run):
     assert json.loads(run(*asked, "--json", "--text").stdout).endswith("</memory>")
 
 
+def test_what_was_found_but_does_not_fit_is_told(run):
+    run("remember", write("talk.json", TALK))
+    asked = ("recall", "what is Ines allergic to?")
+    said = run(*asked, "--budget", "3").stdout
+    assert said == "Nothing of what was found fits into 3 tokens; give a higher --budget.\n"
+    assert run(*asked, "--budget", "3", "--text").stdout == ""
+    nothing = "Nothing is remembered about that.\n"
+    assert run("recall", "zebra", "--budget", "3").stdout == nothing
+    put("lang", {"kind": "Rule", "content": {"rule": "Speak English"}})
+    assert "fits into 3 tokens" in run("recall", "zebra", "--budget", "3").stdout
+
+
+def test_recall_as_of_an_earlier_time(run):
+    run("remember", write("talk.json", TALK))
+    asked = ("recall", "what is Ines allergic to?", "--as-of")
+    assert "peanuts" in run(*asked, "2026-02-16").stdout
+    assert "peanuts" in run(*asked, "2026-02-15T12:00:00+01:00").stdout
+    assert run(*asked, "2026-02-14").stdout == "Nothing is remembered about that.\n"
+    assert (
+        run(*asked, "2026-02-14", "--budget", "3").stdout == "Nothing is remembered about that.\n"
+    )
+    assert "as_of must be a datetime or an ISO 8601 text" in run(*asked, "soon", code=2).stderr
+
+
 def test_a_grown_file_adds_what_is_new(run):
     run("remember", write("talk.json", TALK))
     more = [*TALK, {"role": "user", "content": "And to sesame."}]

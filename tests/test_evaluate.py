@@ -618,6 +618,18 @@ def test_eval_tells_errors_in_one_line(chats, args, told, monkeypatch, tmp_path)
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "args", [["--data", "bad.jsonl"], ["--only", "nobody"], ["--rows", "bm26"]]
+)
+def test_eval_leaves_no_folder_where_it_refuses_what_it_was_given(
+    chats, args, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "bad.jsonl", json.dumps(without(PEERS, "id")))
+    call("jsonl", "--data", chats, *args, "--out", "new/folder", code=2)
+    assert not (tmp_path / "new").exists()
+
+
 def test_the_command_line_loads_no_numpy_before_it_is_used():
     code = (
         "import sys, holdfast.cli, holdfast.evaluate\n"

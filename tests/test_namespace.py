@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from langgraph.store.base import PutOp, validate_op_namespace
 from langgraph.store.memory import InMemoryStore
 
-from holdfast import ConfigurationError, NamespaceTemplate, decode_label, encode_label
+from holdfast import ConfigurationError, NamespaceTemplate, decode_label, encode_label, recall
 from holdfast.namespace import decode_namespace, encode_namespace
 
 labels = st.text(st.characters(), min_size=1)
@@ -43,6 +43,21 @@ def test_what_langgraph_refuses_is_escaped():
     assert encode_namespace(("langgraph", "x")) == ("%6Canggraph", "x")
     assert decode_namespace(("%6Canggraph", "x")) == ("langgraph", "x")
     assert decode_label("50%FF") == "50%FF"  # not ours: shown as it is
+
+
+@pytest.mark.parametrize(
+    "given", [5, 0, "nora", [], ("a",), {"configurable": 5}, {"configurable": "nora"}]
+)
+def test_a_config_that_is_none_is_refused_by_its_name(given):
+    with pytest.raises(ConfigurationError, match=r"config must be a dict .*, got "):
+        recall("tea", ("m",), store=InMemoryStore(), config=given)
+    with pytest.raises(ConfigurationError, match="config must be a dict"):
+        NamespaceTemplate(("m", "{user_id}"))(given)
+
+
+@pytest.mark.parametrize("given", [None, {}, {"configurable": None}, {"configurable": {}}])
+def test_an_empty_config_is_one(given):
+    assert NamespaceTemplate("m")(given) == ("m",)
 
 
 @pytest.mark.parametrize("label", ["", None, 7])

@@ -560,6 +560,11 @@ def test_closing_twice_is_harmless_and_use_after_it_is_told(open_postgres):
     store.close()
     with pytest.raises(StoreClosed, match="was closed"):
         store.get(NS, "k")
+    with pytest.raises(StoreClosed, match="was closed; open it again"):
+        store.note_recall(NS, ["k"])
+    with pytest.raises(StoreClosed, match="was closed; open it again"):
+        asyncio.run(store.anote_recall(NS, ["k"]))
+    store.close()
 
 
 def backends(admin, store):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from holdfast import ConfigurationError, arecall, recall
 from holdfast.dates import find
+from holdfast.errors import InputError
 from holdfast.history import ChangeSet, Said, Source, Write
 from holdfast.memory import Message
 from holdfast.ranking import ASSISTANT, PEOPLE, SIGNALS, Asked, Corpus, Document, Ranking, rank
@@ -63,6 +64,13 @@ def best(found):
 def test_a_weight_is_a_number_from_0_on(weight):
     with pytest.raises(ConfigurationError, match="words"):
         Ranking(words=weight)
+
+
+@pytest.mark.parametrize("weight", [10**400, 1e308, 1_000_001, float("inf")])
+def test_a_weight_is_a_million_at_most(weight):
+    with pytest.raises(ConfigurationError, match=r"Ranking\(words=\) is"):
+        Ranking(words=weight)
+    assert replace(PEOPLE, words=1e6).score({"words": 0.5}) == pytest.approx(0.5, abs=1e-3)
 
 
 def test_the_length_is_a_share():
@@ -278,6 +286,13 @@ def test_an_assistant_is_told_by_its_messages(store):
     assert recall("tea", NS, store=store)[0].weights["session"] == 0
     talk(store, ("Nora", "I like tea"), namespace=("other",))
     assert recall("tea", ("other",), store=store)[0].weights["session"] > 0
+
+
+@pytest.mark.parametrize("ranking", [{}, {"words": 1}, 0, "people", [], Ranking])
+def test_weights_that_are_none_are_refused(store, ranking):
+    with pytest.raises(InputError, match=r"ranking must be a Ranking\(\.\.\.\), got"):
+        recall("tea", NS, store=store, ranking=ranking)
+    assert not recall("tea", NS, store=store, ranking=None)
 
 
 def test_weights_can_be_given(store):

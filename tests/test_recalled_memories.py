@@ -304,7 +304,12 @@ def test_each_kind_has_its_half_life():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"half_life": 0}, {"half_lives": {"Mood": 0}}, {"half_lives": 3}, {"half_lives": {"M": "2"}}],
+    [
+        *({"half_life": 0}, {"half_lives": {"Mood": 0}}, {"half_lives": 3}),
+        *({"half_lives": {"M": "2"}}, {"half_lives": {3: 2}}, {"half_lives": {None: 2}}),
+        *({"half_life": 10**400}, {"half_life": 1e-7}, {"half_life": 1.1e9}),
+        *({"half_lives": {"Mood": 10**400}}, {"half_lives": {"Mood": 5e-324}}),
+    ],
 )
 def test_a_half_life_is_a_number_of_days(settings):
     with pytest.raises(ConfigurationError, match="half_li"):

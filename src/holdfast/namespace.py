@@ -94,9 +94,13 @@ def current_config(config: RunnableConfig | None = None) -> RunnableConfig:
 
     Inside a LangGraph node the runtime (store, context) travels in `configurable`; a caller who
     passes `{"configurable": {"user_id": ...}}` must not lose it.
+
+    Raises:
+        ConfigurationError: What was given is no config.
     """
     from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 
+    _check_config(config)
     around = var_child_runnable_config.get() or {}
     merged = ensure_config(config)
     given = (config or {}).get("configurable") or {}
@@ -106,6 +110,16 @@ def current_config(config: RunnableConfig | None = None) -> RunnableConfig:
         **given,
     }
     return merged
+
+
+def _check_config(config: Any) -> None:
+    named = config.get("configurable") if isinstance(config, Mapping) else None
+    fits = config is None or isinstance(config, Mapping)
+    if not fits or not (named is None or isinstance(named, Mapping)):
+        raise ConfigurationError(
+            "config must be a dict such as {'configurable': {'user_id': 'nora'}}, got "
+            f"{shown(config)}."
+        )
 
 
 def thread_of(config: RunnableConfig) -> str | None:

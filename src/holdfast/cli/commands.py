@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -143,26 +144,33 @@ def recall(
     neighbours: Annotated[
         int, typer.Option(help="Messages before and after each that is found.", min=0, max=1000)
     ] = 0,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", help="The state at an earlier date or time, such as 2026-05-01."),
+    ] = None,
     text: Annotated[bool, typer.Option("--text", help="Print what goes into a prompt.")] = False,
     as_json: Json = False,
 ) -> None:
     """Find what is remembered about a question, and what stands whatever is asked."""
     from holdfast.retrieval import recall as ask
 
-    wanted: dict[str, Any] = {"k": k, "budget_tokens": budget, "neighbours": neighbours}
     with opened(store, user) as kept:
-        found = ask(question, NAMESPACE, store=kept, config=config_of(user), **wanted)
-    listed = [*found, *found.neighbours, *found.standing]
+        asked = partial(ask, question, NAMESPACE, store=kept, config=config_of(user), as_of=as_of)
+        found = asked(k=k, budget_tokens=budget, neighbours=neighbours)
+        listed = [*found, *found.neighbours, *found.standing]
+        unfit = budget and not listed and (found.left_out or asked(k=1, record=False))
     if text and not as_json:
         output.show_text(found.as_text())
     elif text:
         output.show_json(found.as_text())
     elif as_json:
         output.show_json([one.to_dict() for one in listed])
-    elif not listed:
-        output.console().print("Nothing is remembered about that.")
-    else:
+    elif listed:
         output.show_table(("score", "date", "who", "what"), map(_found, listed))
+    else:
+        small = f"Nothing of what was found fits into {budget} tokens; give a higher --budget."
+        said = small if unfit else "Nothing is remembered about that."
+        output.console().print(said, soft_wrap=True)
 
 
 def _found(one: Any) -> tuple[str, str, str, str]:

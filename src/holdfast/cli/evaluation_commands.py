@@ -90,11 +90,11 @@ def _measure(
     from holdfast.evaluate import chosen, evaluate, report, rows_of
     from holdfast.evaluate.reporting import write_outcomes
 
-    if out is not None:
-        make_folder(Path(out).expanduser())  # told before the work, not after it
     conversations = chosen(read(data), _listed(only), _listed(without))
     vectors = _vectors(embedder, dims, cache)
     compared, left_out = rows_of(_listed(rows), vectors)
+    if out is not None:
+        make_folder(Path(out).expanduser())  # told before the long work, not after it
     with output.counted("asking") as progress:
         runs = evaluate(conversations, compared, vectors=vectors, progress=progress)
     made = report(runs, conversations, vectors=vectors, rows_left_out=left_out, seed=seed)

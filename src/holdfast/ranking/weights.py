@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
-from holdfast.errors import ConfigurationError
+from holdfast.errors import ConfigurationError, shown
 
 SIGNALS = (
     *("words", "surroundings", "session", "who", "when", "statement", "substance", "meaning"),
     *("recency", "importance", "strength"),
 )
 """The signals, as `Recalled.signals` names them."""
+
+MOST = 1e6
+"""The highest weight: sums of weights and their shares stay far from where floats end."""
+
+LEAST_DAYS = 1e-6
+MOST_DAYS = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,12 @@ class Ranking:
             for three times just now; each fades by half in 30 days, and counts a tenth where
             nobody said that it was of use.
         length: How much BM25 holds a text's length against it, 0 to 1 (its parameter b).
-        half_life: Days after which the recency of a memory is half.
+        half_life: Days after which the recency of a memory is half, from 1e-6 to 1e9.
         half_lives: The same for single kinds: names of schemas, or `Message`.
         merge: Whether texts in the same words take one place; see `holdfast.ranking.likeness`.
 
     Raises:
-        ConfigurationError: A weight is no number from 0 on, or another setting has no sense.
+        ConfigurationError: A weight is no number from 0 to 1e6, or another setting has no sense.
 
     Example:
         >>> Ranking(meaning=0).meaning
@@ -79,13 +84,19 @@ class Ranking:
     def __post_init__(self) -> None:
         if not isinstance(self.half_lives, Mapping):
             raise ConfigurationError(
-                f"Ranking(half_lives=) is a dict of days by kind, got {self.half_lives!r}."
+                f"Ranking(half_lives=) is a dict of days by kind, got {shown(self.half_lives)}."
             )
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         days = given.pop("half_lives")
         if not isinstance(given.pop("merge"), bool):
-            raise ConfigurationError(f"Ranking(merge=) is True or False, got {self.merge!r}.")
-        given |= {f"half_lives[{kind!r}]": days[kind] for kind in days}
+            raise ConfigurationError(f"Ranking(merge=) is True or False, got {shown(self.merge)}.")
+        for kind in days:
+            if not isinstance(kind, str):
+                raise ConfigurationError(
+                    "The keys of Ranking(half_lives=) are names of kinds, such as 'Message'; got "
+                    f"{shown(kind)}."
+                )
+        given |= {f"half_lives[{shown(kind)}]": days[kind] for kind in days}
         for name, number in given.items():
             _check(name, number)
         if self.length > 1:
@@ -108,11 +119,13 @@ class Ranking:
 
 
 def _check(name: str, number: Any) -> None:
-    if isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number):
-        raise ConfigurationError(f"Ranking({name}=) is a number, got {number!r}.")
-    if number < 0 or (number == 0 and name.startswith("half")):
-        least = "more than 0" if name.startswith("half") else "0 or more"
-        raise ConfigurationError(f"Ranking({name}=) is {least}, got {number!r}.")
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise ConfigurationError(f"Ranking({name}=) is a number, got {shown(number)}.")
+    least, most = (LEAST_DAYS, MOST_DAYS) if name.startswith("half") else (0, MOST)
+    if not least <= number <= most:  # so that NaN is refused as well
+        raise ConfigurationError(
+            f"Ranking({name}=) is from {least:g} to {most:g}, got {shown(number)}."
+        )
 
 
 PEOPLE = Ranking()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -105,7 +105,7 @@ def recall(
         prompt; empty when nothing matches.
 
     Raises:
-        InputError: The question is empty, or a number is out of its range.
+        InputError: The question is empty or in no known form, or a number is out of its range.
         ConfigurationError: A variable of the namespace is missing, or there is no store.
 
     Example:
@@ -197,16 +197,17 @@ def _asked(
     as_of: datetime | str | None,
     record: bool,
 ) -> _Asked:
+    _check_forms(question, ranking)
     words, messages = _question(question)
     if k is not None:
         _check(k, 1, MOST, "k must be a number from 1 on and below 2**63")
     if budget is not None:
-        _check(budget, 1, MOST, "budget_tokens must be a number from 1 on")
+        _check(budget, 1, MOST, "budget_tokens must be a number from 1 on and below 2**63")
     _check(neighbours, 0, MOST_NEIGHBOURS, "neighbours must be a number from 0 to 1000")
     if lane is None:
         lane = STANDING_TOKENS if budget is None else max(budget // 4, LEAST_STANDING)
     else:
-        _check(lane, 0, MOST, "standing_tokens must be a number from 0 on")
+        _check(lane, 0, MOST, "standing_tokens must be a number from 0 on and below 2**63")
     lane = lane if budget is None else min(lane, budget)
     time = instant(as_of, "as_of")
     lane = 0 if time else lane  # pins have no past
@@ -229,6 +230,20 @@ def _question(given: Any) -> tuple[str, Sequence[Message]]:
             f"says something; got {shown(given)}."
         )
     return words, messages
+
+
+def _check_forms(question: Any, ranking: Any) -> None:
+    alone = isinstance(question, bytes | bytearray | Mapping) or hasattr(question, "content")
+    if alone:
+        raise InputError(
+            f"question must be a text or a list of messages, got {shown(question)}. Decode bytes, "
+            "and put a single message into a list."
+        )
+    if ranking is not None and not isinstance(ranking, Ranking):
+        raise InputError(
+            f"ranking must be a Ranking(...), got {shown(ranking)}. Leave it out for the weights "
+            "of holdfast.ranking, or give Ranking(meaning=0) and the like."
+        )
 
 
 def _check(given: Any, least: int, most: int, rule: str) -> None:

@@ -37,7 +37,7 @@ class Recalled:
         scope: The namespace that was asked, in labels as people wrote them; of several that hold
             it, the narrowest.
         standing: Whether it is there because it stands, whatever was asked.
-        id: By which `as_text` cites it: a short beginning of its key.
+        id: By which `as_text` cites it: its key where that is short, else a beginning of it.
         over: Whether it is no longer so, as far as is known; such is found only where the past is
             asked about.
         valid_from: Since when it is so (ISO 8601), where somebody said; that may be ahead.

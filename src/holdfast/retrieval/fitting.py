@@ -11,7 +11,11 @@ from holdfast.retrieval.context import Recalled, piece, rendered
 from holdfast.wording.context import BYTES_A_TOKEN, GAP, Piece, count_tokens
 
 SHORTEST = 6
-"""How many letters of its key are at least in the id of what was found."""
+"""How many letters of a long key are at least in the id of what was found."""
+
+_SHORT = re.compile(r"[\w-]{1,12}")
+"""Keys that are told whole: were `school1` and `school2` told as `school` and `school2`, a model
+that drops a digit would cite the other."""
 
 
 class Fitting:
@@ -43,7 +47,11 @@ class Fitting:
             budget: How many tokens the text of everything may have; None for any number.
             most: How many to take at most; None for all.
         """
-        named = [self._named(one) for one in found]
+        listed = list(found)
+        for one in listed:
+            if _SHORT.fullmatch(one.key):
+                self._named(one)  # before a longer key takes it as its beginning
+        named = [self._named(one) for one in listed]
         taken = self._fill(named, budget, len(named) if most is None else most)
         ids = {one.id for one in taken}
         return taken, [one for one in named if one.id not in ids]
@@ -88,9 +96,10 @@ class Fitting:
         return True
 
     def _named(self, one: Recalled) -> Recalled:
-        """Give an id: the shortest beginning of the key that is not taken."""
+        """Give an id: a short key, or the shortest beginning of a longer one that is not taken."""
         key = re.sub(r"[^\w-]", "_", one.key) or "_"
-        beginnings = (key[:length] for length in range(min(SHORTEST, len(key)), len(key) + 1))
+        least = len(key) if _SHORT.fullmatch(one.key) else min(SHORTEST, len(key))
+        beginnings = (key[:length] for length in range(least, len(key) + 1))
         numbered = (f"{key}~{number}" for number in count(2))
         place = (one.namespace, one.key)
         ids = chain(beginnings, numbered)

@@ -111,6 +111,14 @@ class SqlStore(LedgerStore):
         """Write down what was recalled and still waits to be counted."""
         drive(works.noted(self._notes.take()), self._do)
 
+    def close_notes(self, whose: str) -> None:
+        """Write down what was recalled, and take no more of it.
+
+        Args:
+            whose: What the store is called in the error of a later call.
+        """
+        drive(works.noted(self._notes.close(whose)), self._do)
+
     def scoped(self, namespace: Namespace) -> ScopedStore:
         """Return this store and ledger, fenced to a namespace; see `Ledger.scoped`."""
         return ScopedStore(self, namespace)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from dataclasses import replace
 
-from holdfast.errors import InputError
+from holdfast.errors import InputError, StoreClosed
 from holdfast.history import instant
 from holdfast.operations import NoteRecall
+from holdfast.stores.forks import tell_forks
 from holdfast.stores.plan.spaces import now_text
 
 MOST = 64
@@ -26,16 +26,23 @@ class Notes:
         self._lock = threading.Lock()
         self._waiting: list[NoteRecall] = []
         self._since = 0.0
-        self._process = os.getpid()
+        self._closed: str | None = None
+        tell_forks(self)
 
     def add(self, note: NoteRecall) -> list[NoteRecall]:
-        """Let one wait; return those that have waited for long enough, which wait no more."""
+        """Let one wait; return those that have waited for long enough, which wait no more.
+
+        Raises:
+            InputError: It is of a time that is still to come.
+            StoreClosed: Nobody would write it down any more.
+        """
         now = now_text()
         at = instant(note.at, "at") or now
         if at > now:
             raise InputError(f"at must not be ahead of now, {now}; got {note.at!r}.")
         with self._lock:
-            self._forked()
+            if self._closed is not None:
+                raise StoreClosed(f"{self._closed} was closed; open it again to use it.")
             if not self._waiting:
                 self._since = time.monotonic()
             self._waiting.append(replace(note, at=at))
@@ -45,14 +52,23 @@ class Notes:
     def take(self) -> list[NoteRecall]:
         """Return all that wait, which wait no more."""
         with self._lock:
-            self._forked()
+            return self._taken()
+
+    def close(self, whose: str) -> list[NoteRecall]:
+        """Return all that wait, and let none wait from now on.
+
+        Args:
+            whose: The store that is closed, for the error.
+        """
+        with self._lock:
+            self._closed = whose
             return self._taken()
 
     def _taken(self) -> list[NoteRecall]:
         taken, self._waiting = self._waiting, []
         return taken
 
-    def _forked(self) -> None:
-        """Leave what waits in a parent process to the parent."""
-        if self._process != os.getpid():
-            self._process, self._waiting = os.getpid(), []
+    def forked(self) -> None:
+        """Begin anew in a child: what waits in the parent is left to the parent."""
+        self._lock = threading.Lock()  # a thread that held it is not there
+        self._waiting = []

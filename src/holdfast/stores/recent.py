@@ -5,10 +5,23 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+from holdfast.stores.forks import tell_forks
+
+
+class Locked(Protocol):
+    """What is read and changed by whoever holds its lock.
+
+    Attributes:
+        lock: Held by whoever reads or changes it.
+    """
+
+    lock: threading.Lock
+
 
 K = TypeVar("K")
-V = TypeVar("V")
+V = TypeVar("V", bound=Locked)
 
 
 class Recent(Generic[K, V]):
@@ -26,6 +39,7 @@ class Recent(Generic[K, V]):
         self._most = most
         self._lock = threading.Lock()
         self._kept: OrderedDict[K, V] = OrderedDict()
+        tell_forks(self)
 
     def get(self, name: K) -> V:
         """Return the one of a name, made where there is none."""
@@ -52,3 +66,9 @@ class Recent(Generic[K, V]):
         """Let go of all."""
         with self._lock:
             self._kept.clear()
+
+    def forked(self) -> None:
+        """Begin anew in a child: let go of what a thread held that is not there, half changed."""
+        self._lock = threading.Lock()
+        whole = [(name, one) for name, one in self._kept.items() if not one.lock.locked()]
+        self._kept = OrderedDict(whole)

@@ -80,6 +80,7 @@ class Piece:
         body = "\n".join([first, *(f"  {line}" for line in more)])
         who = "" if self.who in _UNTOLD else f"{_flat(self.who)}: "
         date = "" if self.section == "messages" else f"{self.day} "
+        # Whatever we say stands before the words, so that no text that begins so can pass for it.
         return f"- [{self.id}] {self._validity}{date}{who}{body}"
 
     @property
@@ -93,7 +94,12 @@ class Piece:
     @cached_property
     def day(self) -> str:
         """The day, or the time as it was given where it is in no known form."""
-        return self.time[:10] if _DAY.match(self.time) else _flat(self.time)
+        return self.time[:10] if self.dated else _flat(self.time)
+
+    @cached_property
+    def dated(self) -> bool:
+        """Whether the day is known."""
+        return _DAY.match(self.time) is not None
 
     @cached_property
     def moment(self) -> str:
@@ -163,14 +169,28 @@ def _talks(pieces: list[Piece], scopes: Sequence[str]) -> Iterator[str]:
     several = len(scopes) > 1
     for stretch in sorted(_days(pieces), key=lambda days: _order(days[0])):
         first = stretch[0]
-        names = [first.thread, first.day, f"in {first.scope}" if several else ""]
-        yield f"## {', '.join(_flat(name) for name in names if name)}"
+        yield f"## {_heading(first, several=several)}"
         before = first
         for piece in stretch:
             if None not in (before.seq, piece.seq) and (piece.seq or 0) - (before.seq or 0) > 1:
                 yield GAP
             yield piece.line
             before = piece
+
+
+def _heading(first: Piece, *, several: bool) -> str:
+    """Name the day, scope and thread of a message.
+
+    What we know ourselves comes first, and what somebody wrote after a word that tells what it
+    is: a thread may be named like a day or a scope.
+    """
+    names = [
+        first.day if first.dated else "",
+        f"in {first.scope}" if several else "",
+        f"time {first.day}" if first.day and not first.dated else "",
+        f"thread {first.thread}" if first.thread else "",
+    ]
+    return ", ".join(_flat(name) for name in names if name)
 
 
 def _order(piece: Piece) -> tuple[str, str, str, int, str]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import random
 import threading
 import time
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +31,7 @@ from holdfast.errors import (
     StoreUnreadable,
     cut,
 )
+from holdfast.stores.forks import tell_forks
 from holdfast.stores.plan.corpora import Corpora
 from holdfast.stores.plan.effects import Transaction
 from holdfast.stores.plan.indexing import Vector
@@ -60,8 +59,6 @@ _BY_OTHERS = (
 )
 
 Pool = ConnectionPool[Connection]
-
-_OPEN: weakref.WeakSet[Database] = weakref.WeakSet()
 
 
 class Database:
@@ -107,7 +104,7 @@ class Database:
         self._pool: Pool | None = None
         self._inherited: list[Pool | None] = []
         self._closed = False
-        _OPEN.add(self)
+        tell_forks(self)
 
     def prepare(self, embedder: Embedder | None) -> None:
         """Make the tables that are missing.
@@ -285,12 +282,3 @@ def _may_be_repeated(error: psycopg.Error, run: Run) -> bool:
     if run.lost:
         return run.stage == "begun"
     return isinstance(error, _BY_OTHERS)
-
-
-def _in_child() -> None:
-    for database in list(_OPEN):
-        database.forked()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_in_child)

@@ -93,7 +93,7 @@ class PostgresStore(SqlStore):
     def close(self) -> None:
         """Close the connections; closing twice is harmless."""
         self.stop_ttl_sweeper()
-        self.write_notes()
+        self.close_notes(f"The store {self._database.address!r}")
         self._database.close()
 
     def transact(self, transaction: Transaction) -> Any:

@@ -120,7 +120,7 @@ class SqliteStore(SqlStore):
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
         self.stop_ttl_sweeper()
-        self.write_notes()
+        self.close_notes(f"The store {self.path!r}")
         self._pool.close()
         self._matrices.clear()
         self._corpora.clear()
