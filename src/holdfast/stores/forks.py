@@ -1,4 +1,7 @@
-"""What a forked child begins anew: locks that threads held which are not there."""
+"""What a forked child begins anew: locks that threads held which are not there.
+
+That of an import cannot be begun anew, so a process does not fork in the midst of ours.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,19 @@ def tell_forks(one: Forked) -> None:
     _TOLD.add(one)
 
 
+def _before() -> None:
+    """Wait for a thread that is importing numpy, which the first recall does, or do so here.
+
+    A child could neither go on with that import nor begin it again.
+    """
+    if _TOLD:
+        import numpy  # noqa: F401
+
+
 def _in_child() -> None:
     for one in list(_TOLD):
         one.forked()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(before=_before, after_in_child=_in_child)
