@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -65,7 +64,6 @@ class Corpus:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self._clear()
 
     def _clear(self) -> None:

@@ -2,58 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langgraph.store.base import BaseStore, Item, SearchOp
 
-from holdfast.errors import ConfigurationError, InputError, shown
+from holdfast.errors import InputError, shown
 from holdfast.flow import Flow, Perform, StoreOps, arun, run
-from holdfast.history import Found, instant
+from holdfast.history import Found
 from holdfast.ledger import Ledger
-from holdfast.memory import MESSAGE_KIND, STANDING_KINDS, Message, is_standing, unwrap
+from holdfast.memory import MESSAGE_KIND, STANDING_KINDS, is_standing, unwrap
 from holdfast.namespace import (
-    NamespaceTemplate,
     current_config,
-    current_store,
     decode_namespace,
 )
-from holdfast.operations import Rank, Standing
+from holdfast.operations import Standing
 from holdfast.ranking import likeness
-from holdfast.ranking.weights import ASSISTANT, PEOPLE, Ranking
+from holdfast.ranking.weights import Ranking
+from holdfast.retrieval.asked import FEW, LOOKED_AT, Asked, Place, Scope, places_of, read_asked
 from holdfast.retrieval.context import Context, Recalled, recalled
-from holdfast.retrieval.finding import QUERY_LENGTH, bounded_query, find
+from holdfast.retrieval.finding import find
 from holdfast.retrieval.fitting import Fitting
 from holdfast.retrieval.neighbouring import Said, neighbours_of
 from holdfast.retrieval.noting import note
-from holdfast.stores.plain import fenced
 from holdfast.stores.plan.checking import MOST
-from holdfast.wording import read_messages
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
-Scope = tuple[str, ...] | str
-"""A namespace in labels as people wrote them, or its one label."""
-
-FEW = 5
-"""How many are returned where neither their number nor a budget is given."""
-
-LOOKED_AT = 100
-"""How many of the best are tried where a budget says how many fit."""
-
-STANDING_TOKENS = 500
-"""The budget of what stands where there is no budget of the whole; else a quarter of that."""
-
-LEAST_STANDING = 100
-"""How many of a small budget what stands may have."""
-
 MOST_STANDING = 1_000
 """How much of what stands is looked at."""
-
-MOST_NEIGHBOURS = 1_000
 
 
 def recall(
@@ -116,8 +96,10 @@ def recall(
         'Ines is allergic to peanuts'
         >>> store.close()
     """
-    asked = _asked(question, k, budget_tokens, standing_tokens, neighbours, ranking, as_of, record)
-    return run(_flow(asked, _places(namespace, store, config), current_config(config)))
+    asked = read_asked(
+        question, k, budget_tokens, standing_tokens, neighbours, ranking, as_of, record
+    )
+    return run(_flow(asked, places_of(namespace, store, config), current_config(config)))
 
 
 async def arecall(
@@ -135,133 +117,10 @@ async def arecall(
     config: RunnableConfig | None = None,
 ) -> Context:
     """Find what is remembered about a question, awaiting; see `recall`."""
-    asked = _asked(question, k, budget_tokens, standing_tokens, neighbours, ranking, as_of, record)
-    return await arun(_flow(asked, _places(namespace, store, config), current_config(config)))
-
-
-# What is asked, checked
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is asked for.
-
-    Args:
-        words: The question.
-        spoken: What is being said now, by role and text; it need not be recalled.
-        k: How many to return at most.
-        budget: How many tokens the text may have.
-        lane: How many tokens what stands may have.
-        neighbours: How many messages on each side come along.
-        ranking: How much each signal counts.
-        as_of: The time whose state is asked for; None for now.
-        record: Whether what is found is noted as recalled.
-    """
-
-    words: str
-    spoken: frozenset[tuple[str, str]]
-    k: int | None
-    budget: int | None
-    lane: int
-    neighbours: int
-    ranking: Ranking | None
-    as_of: str | None
-    record: bool
-
-    @property
-    def looked_at(self) -> int:
-        """How many of the best are tried."""
-        return max(self.k or FEW, LOOKED_AT if self.budget else 0)
-
-    def op(self, labels: tuple[str, ...], limit: int) -> Rank:
-        """Return the question to one namespace of a ledger."""
-        weights = (self.ranking or PEOPLE, self.ranking or ASSISTANT)
-        today = date.today().isoformat()
-        return Rank(labels, self.words, limit, *weights, today=today, as_of=self.as_of)
-
-
-class _Place(NamedTuple):
-    """One namespace that is asked, in stored labels, and its store, fenced to it."""
-
-    store: BaseStore
-    labels: tuple[str, ...]
-
-
-def _asked(
-    question: Any,
-    k: int | None,
-    budget: int | None,
-    lane: int | None,
-    neighbours: int,
-    ranking: Ranking | None,
-    as_of: datetime | str | None,
-    record: bool,
-) -> _Asked:
-    _check_forms(question, ranking)
-    words, messages = _question(question)
-    if k is not None:
-        _check(k, 1, MOST, "k must be a number from 1 on and below 2**63")
-    if budget is not None:
-        _check(budget, 1, MOST, "budget_tokens must be a number from 1 on and below 2**63")
-    _check(neighbours, 0, MOST_NEIGHBOURS, "neighbours must be a number from 0 to 1000")
-    if lane is None:
-        lane = STANDING_TOKENS if budget is None else max(budget // 4, LEAST_STANDING)
-    else:
-        _check(lane, 0, MOST, "standing_tokens must be a number from 0 on and below 2**63")
-    lane = lane if budget is None else min(lane, budget)
-    time = instant(as_of, "as_of")
-    lane = 0 if time else lane  # pins have no past
-    spoken = frozenset((message.role, message.text) for message in messages)
-    noted = record and time is None
-    return _Asked(words, spoken, k, budget, lane, neighbours, ranking, time, noted)
-
-
-def _question(given: Any) -> tuple[str, Sequence[Message]]:
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        words, messages = given, []
-        if isinstance(words, str):
-            words = words[:QUERY_LENGTH]
-    else:
-        messages = read_messages(given)
-        words = bounded_query(messages)
-    if not isinstance(words, str) or not words.strip():
-        raise InputError(
-            "The question must be a text that is not empty, or a list of messages of which one "
-            f"says something; got {shown(given)}."
-        )
-    return words, messages
-
-
-def _check_forms(question: Any, ranking: Any) -> None:
-    alone = isinstance(question, bytes | bytearray | Mapping) or hasattr(question, "content")
-    if alone:
-        raise InputError(
-            f"question must be a text or a list of messages, got {shown(question)}. Decode bytes, "
-            "and put a single message into a list."
-        )
-    if ranking is not None and not isinstance(ranking, Ranking):
-        raise InputError(
-            f"ranking must be a Ranking(...), got {shown(ranking)}. Leave it out for the weights "
-            "of holdfast.ranking, or give Ranking(meaning=0) and the like."
-        )
-
-
-def _check(given: Any, least: int, most: int, rule: str) -> None:
-    if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= most:
-        raise InputError(f"{rule}, got {shown(given)}.")
-
-
-def _places(
-    namespace: Scope | list[Scope], store: BaseStore | None, config: RunnableConfig | None
-) -> list[_Place]:
-    named = namespace if isinstance(namespace, list) else [namespace]
-    if not named:
-        raise ConfigurationError(
-            "The list of namespaces is empty; name one, such as [('memories', 'nora')]."
-        )
-    scopes = list(dict.fromkeys(NamespaceTemplate(one)(config) for one in named))
-    whole = current_store(store, current_config(config))
-    return [_Place(fenced(whole, labels), labels) for labels in scopes]
+    asked = read_asked(
+        question, k, budget_tokens, standing_tokens, neighbours, ranking, as_of, record
+    )
+    return await arun(_flow(asked, places_of(namespace, store, config), current_config(config)))
 
 
 # The work
@@ -272,7 +131,7 @@ class _Hit(NamedTuple):
 
     one: Recalled
     namespace: tuple[str, ...]
-    place: _Place
+    place: Place
 
     @property
     def at(self) -> tuple[tuple[str, ...], str]:
@@ -286,7 +145,7 @@ def _noted(hits: Sequence[_Hit], config: RunnableConfig) -> Flow[None]:
         yield from note(place.store, dict.fromkeys(found), config)
 
 
-def _flow(asked: _Asked, places: list[_Place], config: RunnableConfig) -> Flow[Context]:
+def _flow(asked: Asked, places: list[Place], config: RunnableConfig) -> Flow[Context]:
     scopes = tuple(decode_namespace(place.labels) for place in places)
     fitting = Fitting(scopes)
     lane = (yield from _lane(asked, places)) if asked.lane else []
@@ -315,20 +174,20 @@ def _flow(asked: _Asked, places: list[_Place], config: RunnableConfig) -> Flow[C
     )
 
 
-def _narrowest(places: Sequence[_Place], namespace: tuple[str, ...], asked: _Place) -> _Place:
+def _narrowest(places: Sequence[Place], namespace: tuple[str, ...], asked: Place) -> Place:
     """Return the narrowest of the places that hold a namespace."""
     holding = [place for place in places if namespace[: len(place.labels)] == place.labels]
     return max(holding, key=lambda place: len(place.labels), default=asked)
 
 
 def _hit(
-    places: Sequence[_Place], asked: _Place, item: Item, score: float, found: Found | None = None
+    places: Sequence[Place], asked: Place, item: Item, score: float, found: Found | None = None
 ) -> _Hit:
     place = _narrowest(places, item.namespace, asked)
     return _Hit(recalled(item, score, place.labels, found), item.namespace, place)
 
 
-def _lane(asked: _Asked, places: Sequence[_Place]) -> Flow[list[_Hit]]:
+def _lane(asked: Asked, places: Sequence[Place]) -> Flow[list[_Hit]]:
     """Return what stands, in the order of the places that are asked."""
     hits: dict[tuple[tuple[str, ...], str], _Hit] = {}
     for place in places:
@@ -343,7 +202,7 @@ def _lane(asked: _Asked, places: Sequence[_Place]) -> Flow[list[_Hit]]:
     return list(hits.values())
 
 
-def _rules(place: _Place, limit: int) -> Flow[list[Item]]:
+def _rules(place: Place, limit: int) -> Flow[list[Item]]:
     """Return what stands in a store without pins: rules, its own first, newest first."""
     ops = [SearchOp(place.labels, filter={"kind": kind}, limit=limit) for kind in STANDING_KINDS]
     pages = yield StoreOps(place.store, ops)
@@ -353,11 +212,11 @@ def _rules(place: _Place, limit: int) -> Flow[list[Item]]:
 
 
 def _ranked(
-    asked: _Asked, places: Sequence[_Place], stands: set[tuple[tuple[str, ...], str]]
+    asked: Asked, places: Sequence[Place], stands: set[tuple[tuple[str, ...], str]]
 ) -> Flow[list[_Hit]]:
     """Return what answers the question in any of the places, each once, best first.
 
-    A score means the same in every namespace, so that those of several are compared as they are.
+    A score is a share of what could be reached in its namespace; they are compared as they are.
     """
     limit = asked.looked_at + len(stands) + min(len(asked.spoken), LOOKED_AT)
     best: dict[tuple[tuple[str, ...], str], _Hit] = {}
@@ -389,7 +248,7 @@ def _merged(hits: Sequence[_Hit]) -> list[_Hit]:
     return list(kept.values())
 
 
-def _in_one(asked: _Asked, places: Sequence[_Place], place: _Place, limit: int) -> Flow[list[_Hit]]:
+def _in_one(asked: Asked, places: Sequence[Place], place: Place, limit: int) -> Flow[list[_Hit]]:
     if isinstance(place.store, Ledger):
         ranked = yield Perform(place.store, asked.op(place.labels, limit))
         return [_hit(places, place, one.as_item(), one.score, one) for one in ranked]
