@@ -254,12 +254,21 @@ def main() -> None:
             print(json.dumps(measured(case, where, size_of)))
         return
     load = load_average()
-    cases = [
-        run_apart(Case(store, int(size), vectors))
-        for size in given.sizes.split(",")
+    wanted = [
+        Case(store, int(size), vectors)
         for vectors in ([False] if given.words else [False, True])
+        for size in given.sizes.split(",")
         for store in given.stores.split(",")
     ]
+    cases: list[dict[str, Any]] = []
+    for case in wanted:
+        cases.append(run_apart(case))
+        write(cases, load, given.results)
+    print((given.results / "latency.md").read_text(encoding="utf-8"))
+
+
+def write(cases: list[dict[str, Any]], load: float | None, folder: Path) -> None:
+    """Write the results of the cases that are done; so a run may be stopped."""
     whole = {
         "date": datetime.now(UTC).date().isoformat(),
         "command": ".venv/bin/python benchmarks/latency.py",
@@ -269,12 +278,10 @@ def main() -> None:
         "holdfast": version("holdfast"),
         "cases": cases,
     }
-    given.results.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     as_json = json.dumps(whole, indent=2) + "\n"
-    (given.results / "latency.json").write_text(as_json, encoding="utf-8")
-    page = as_markdown(whole)
-    (given.results / "latency.md").write_text(page, encoding="utf-8")
-    print(page)
+    (folder / "latency.json").write_text(as_json, encoding="utf-8")
+    (folder / "latency.md").write_text(as_markdown(whole), encoding="utf-8")
 
 
 if __name__ == "__main__":

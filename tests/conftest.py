@@ -7,8 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["amounts", "postgres"]
+
+# How long an example takes says more of what else the machine does than of us.
+settings.register_profile("holdfast", deadline=None)
+settings.load_profile("holdfast")
 
 HERE = Path(__file__).parent
 GUARD = str(HERE / "guard")
