@@ -203,7 +203,11 @@ def command_line() -> str:
     """Return the command that was given, relative to the repository."""
     python = Path(sys.executable)
     shown = python.relative_to(ROOT) if python.is_relative_to(ROOT) else Path("python")
-    return " ".join([shown.as_posix(), "benchmarks/recall.py", *sys.argv[1:]])
+    given = list(sys.argv[1:])
+    if "--out" in given:  # where the files of single questions went is of no use to others
+        place = given.index("--out")
+        del given[place : place + 2]
+    return " ".join([shown.as_posix(), "benchmarks/recall.py", *given])
 
 
 def load_average() -> float | None:
