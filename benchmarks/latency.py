@@ -32,6 +32,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from machine import load_average
 from store_data import DIMS, SyntheticEmbedder, sentence
 from store_entries import Workshop
 
@@ -222,11 +223,6 @@ def as_markdown(whole: dict[str, Any]) -> str:
             f"{write['p95']:.2f} | {one['memory_mb']:.0f} | {one['disk_mb']:.0f} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def load_average() -> float | None:
-    """Return how many processes wanted a core in the last minute, where the system tells."""
-    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 
 def run_apart(case: Case) -> dict[str, Any]:

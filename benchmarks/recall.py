@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import minilm
+from machine import load_average
 
 from holdfast.evaluate import (
     Conversation,
@@ -208,11 +209,6 @@ def command_line() -> str:
         place = given.index("--out")
         del given[place : place + 2]
     return " ".join([shown.as_posix(), "benchmarks/recall.py", *given])
-
-
-def load_average() -> float | None:
-    """Return how many processes wanted a core in the last minute, where the system tells."""
-    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 
 def arguments() -> argparse.Namespace:

@@ -34,6 +34,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from machine import load_average
 from store_data import LAYOUTS, Corpus, SyntheticEmbedder
 from store_entries import ENTRIES, LOADS_EXTENSIONS, Entry, Workshop
 from store_report import FILTERED, PLAIN, as_markdown, held, summary
@@ -133,11 +134,6 @@ def sync_ms() -> float:
             os.fsync(file.fileno())
             taken.append(1000 * (time.perf_counter() - start))
     return statistics.median(taken)
-
-
-def load_average() -> float | None:
-    """Return how many processes wanted a core in the last minute, where the system tells."""
-    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 
 def versions(given: argparse.Namespace, workshop: Workshop) -> dict[str, str]:

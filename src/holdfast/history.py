@@ -425,6 +425,14 @@ def instant(given: datetime | str | None, what: str) -> str | None:
         ) from None
 
 
+def moment(text: str | None) -> datetime | None:
+    """Return a time that somebody gave, without its zone; None where it is none."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None) if text else None
+    except ValueError:
+        return None
+
+
 def _json(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from holdfast.analysis import K1, Word, marked
+from holdfast.history import moment
 from holdfast.language import ENGLISH
 
 if TYPE_CHECKING:
@@ -119,11 +120,6 @@ class Corpus:
             self._add(document)
         self._arrays = {}
 
-    def tokens(self, id: int) -> Sequence[str]:
-        """Return the tokens of a text; none where it is not there."""
-        document = self._at(id)
-        return document.tokens if document else ()
-
     def _at(self, id: int) -> Document | None:
         row = self._row.get(id)
         return None if row is None else self.documents[row]
@@ -143,8 +139,8 @@ class Corpus:
         self._speaker.append(self.speakers.setdefault(speaker, len(self.speakers)))
         own = language == ENGLISH and not FIRST_PERSON.isdisjoint(document.tokens)
         self._statement.append(float(own) - float(document.asks))
-        moment = _moment(document.time)
-        self._day.append(moment.toordinal() if moment else 0)
+        said = moment(document.time)
+        self._day.append(said.toordinal() if said else 0)
         for begin, end in document.days:
             self._named.extend((row, begin, end))
         self._link(row, document)
@@ -156,7 +152,7 @@ class Corpus:
             self._after.append(-1)
             self._session.append(-1)
             return
-        time = _moment(document.time)
+        time = moment(document.time)
         before, then = self._last.get(document.thread, (-1, None))
         pause = before >= 0 and time is not None and then is not None and time - then > PAUSE
         if before < 0 or pause:
@@ -277,10 +273,3 @@ class Corpus:
 
 def _tokens(document: Document | None) -> Sequence[str]:
     return document.tokens if document else ()
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=None) if text else None
-    except ValueError:
-        return None

@@ -35,7 +35,6 @@ class Kept:
         valid_from: Since when it is so, where somebody said.
         valid_to: Until when.
         over: Whether it is no longer so.
-        ahead: Whether it is not so yet.
     """
 
     kind: str
@@ -46,7 +45,6 @@ class Kept:
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     over: bool = False
-    ahead: bool = False
 
     def meets(self, time: Expression) -> bool:
         """Tell whether it is so on a day of some interval, as far as somebody said when it is."""

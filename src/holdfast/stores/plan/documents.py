@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from holdfast.analysis import tokens
 from holdfast.dates import find
+from holdfast.history import moment
 from holdfast.stores.plan.indexing import Vector
 
 _LETTERS = {"memory": "m", "message": "j"}
@@ -75,8 +75,8 @@ def named_days(texts: Sequence[str], said: str | None) -> str | None:
         >>> read_days("738674-738674")
         ((738674, 738674),)
     """
-    moment = moment_of(said)
-    found = (one.interval for text in texts for one in find(text[:DATED], moment))
+    when = moment(said)
+    found = (one.interval for text in texts for one in find(text[:DATED], when))
     days = dict.fromkeys(f"{one.start.toordinal()}-{one.end.toordinal()}" for one in found)
     return " ".join(days) or None
 
@@ -85,14 +85,6 @@ def read_days(days: str | None) -> tuple[tuple[int, int], ...]:
     """Return what `named_days` wrote, as pairs of first and last."""
     pairs = (pair.split("-") for pair in (days or "").split())
     return tuple((int(first), int(last)) for first, last in pairs)
-
-
-def moment_of(text: str | None) -> datetime | None:
-    """Return a time that somebody gave, without its zone; None where it is none."""
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=None) if text else None
-    except ValueError:
-        return None
 
 
 def space_token(sort: str, space: int) -> str:

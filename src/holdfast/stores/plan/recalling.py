@@ -74,6 +74,8 @@ def recall(op: Rank, vector: Sequence[float] | None, indexing: Indexing) -> Plan
     if not texts:
         return []
     asked = _asked(op)
+    now = datetime.fromisoformat(instant(op.as_of or op.today, "today") or now_text())
+    past = _asks_of_past(op, now) if op.past is None else op.past
     if vector is not None and indexing.fingerprint is not None:
         compared = yield from _cosines(op, spaces, texts, vector, indexing.fingerprint)
         asked = replace(asked, ids=compared[0], cosines=compared[1])
@@ -82,7 +84,9 @@ def recall(op: Rank, vector: Sequence[float] | None, indexing: Indexing) -> Plan
         placed = _ranked(texts, asked, op, wanted)
         there = yield from state.memories([one.id for one in placed if one.group == "memory"])
         said = yield from _messages([one.id for one in placed if one.group != "memory"])
-        weighing = _weighed(placed, there, said, op, asked)
+        if not past:
+            there = {id: memory for id, memory in there.items() if not memory.kept.over}
+        weighing = _weighed(placed, there, said, now, asked)
         found = _found(distinct(weighing, partial(_likeness, there, said), op.limit), there, said)
         # Some may be no longer so, say the same, or be gone since the texts were read.
         if len(found) >= op.limit or len(placed) < wanted:
@@ -120,25 +124,20 @@ def _weighed(
     placed: Sequence[Placed],
     there: Mapping[int, Memory],
     said: Mapping[int, Entry],
-    op: Rank,
+    now: datetime,
     asked: Asked,
 ) -> list[Placed]:
-    """Weigh what is kept beside memories, and leave out those that are no longer so.
-
-    A question about the past finds these too. What is gone meanwhile is left out as well.
-    """
-    now = datetime.fromisoformat(instant(op.as_of or op.today, "today") or now_text())
-    past = asks_of_past(op, now) if op.past is None else op.past
+    """Weigh what is kept beside memories; what is neither memory nor message is left out."""
     found: list[Placed] = []
     for one in placed:
         if one.id in said:
             found.append(one)
-        elif one.id in there and (past or not there[one.id].kept.over):
+        elif one.id in there:
             found.append(weighed(one, there[one.id].kept, now, asked))
     return sorted(found, key=lambda one: (-one.score, -one.id))
 
 
-def asks_of_past(op: Rank, now: datetime) -> bool:
+def _asks_of_past(op: Rank, now: datetime) -> bool:
     """Tell whether a question asks about what was, by its words or by days that it names."""
     over = (time.interval.end < now.date() for time in find(op.question, now))
     return asks_about(op.question) == "past" or any(over)

@@ -90,7 +90,6 @@ def _kept(row: Row, now: str, superseded: bool) -> Kept:
         time_of(row["valid_from"]),
         time_of(row["valid_to"]),
         over=superseded or ended,
-        ahead=row["valid_from"] is not None and row["valid_from"] > now,
     )
 
 
