@@ -265,11 +265,14 @@ class ReferenceStore:
         return found
 
     def superseded_by(self, place):
+        """Return the keys of what supersedes an item and was not written before it."""
         return tuple(
             sorted(
                 other[1]
                 for other, item in self.items.items()
-                if other[0] == place[0] and place[1] in self.at(other, item.revision).supersedes
+                if other[0] == place[0]
+                and place[1] in self.at(other, item.revision).supersedes
+                and item.revision >= self.items[place].revision
             )
         )
 

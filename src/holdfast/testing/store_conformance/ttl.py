@@ -11,11 +11,11 @@ from langgraph.store.base import BaseStore
 
 from holdfast.testing.store_conformance.suite import NS, MakeStore, Suite, held, keys
 
-SHORT = 0.02
-"""A time to live, in minutes: 1.2 seconds."""
-SOON = 0.7
+SHORT = 0.04
+"""A time to live, in minutes: 2.4 seconds."""
+SOON = 1.4
 """Seconds after which a short time is not over, also on a busy machine."""
-OVER = 1.6
+OVER = 3.0
 """Seconds after which a short time is over, also where clocks are coarse."""
 
 OpenTtl = Callable[..., BaseStore]
