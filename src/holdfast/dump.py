@@ -200,6 +200,9 @@ class DumpedJob(_Part):
         name: Its name there.
         payload: What whoever does it must know.
         due_at: When, at the earliest.
+        handler: Which handler of a worker does it.
+        thread: The conversation that it is about.
+        every: Seconds after which it is done again.
     """
 
     record: Literal["job"] = "job"
@@ -207,6 +210,9 @@ class DumpedJob(_Part):
     name: str
     payload: dict[Any, Any]
     due_at: Time
+    handler: str = ""
+    thread: str | None = None
+    every: float | None = None
 
 
 class DumpedErasure(_Part):

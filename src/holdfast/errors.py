@@ -7,12 +7,14 @@
     ├── InputError              what was handed in cannot be read (also a ValueError)
     ├── ModelAnswerError        a model's answer could not be used, also when asked again
     ├── EmbedderFailed          an embedder raised, was too slow, or gave no usable vectors
+    ├── JobFailed               a job was given up, in this process or in another
     └── StoreError              a store cannot do what was asked
         ├── StoreUnreadable     the file is not one of ours, or is damaged
         ├── StoreTooNew         the file was written by a newer holdfast
         ├── StoreBusy           another process held the store for too long
         ├── StoreClosed         the store was used after close()
         ├── StoreLost           the connection to the database broke
+        ├── ClaimLost           a job is another worker's by now
         └── OutOfScope          a fenced store was asked for what is outside of its fence
 
 Errors of a chat model's provider (401, 429, timeouts) are never wrapped: they reach the caller as
@@ -63,6 +65,13 @@ class EmbedderFailed(HoldfastError):
     """
 
 
+class JobFailed(HoldfastError):
+    """A job was given up; the message says after how many attempts, and what the last one met.
+
+    What it was about is still in the store: `holdfast jobs retry` tries it again.
+    """
+
+
 class StoreError(HoldfastError):
     """A store cannot do what was asked; nothing was half-written."""
 
@@ -85,6 +94,10 @@ class StoreClosed(StoreError):
 
 class StoreLost(StoreError):
     """The connection to the database broke; the message says what is known of the last write."""
+
+
+class ClaimLost(StoreError):
+    """A job that a worker had was taken over or cancelled meanwhile; nothing was written."""
 
 
 class OutOfScope(StoreError):

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast, get_args
 from langgraph.store.base import NOT_PROVIDED, Item, NotProvided, SearchItem
 
 from holdfast.errors import InputError
+from holdfast.job import Fence, Job
 from holdfast.memory import MESSAGE_KIND, Message, is_storable
 
 Who = Literal["user", "assistant", "tool", "document", "person"]
@@ -296,23 +297,6 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """Something to be done later.
-
-    Args:
-        name: Its name in the namespace; a job of the same name is replaced.
-        payload: What whoever does it must know, as JSON data.
-        due_at: When, at the earliest; by default at once.
-        namespace: Stored labels, where it was read back.
-    """
-
-    name: str
-    payload: Mapping[str, Any] = field(default_factory=dict)
-    due_at: datetime | str | None = None
-    namespace: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class ChangeSet:
     """What belongs together, and is committed whole or not at all.
 
@@ -326,6 +310,7 @@ class ChangeSet:
         jobs: What is to be done later.
         finished: Names of jobs that are done.
         provenance: Of every write that names none of its own.
+        fence: The claim on the job that this comes of; refused where another has it by now.
     """
 
     namespace: tuple[str, ...]
@@ -336,6 +321,7 @@ class ChangeSet:
     jobs: tuple[Job, ...] = ()
     finished: tuple[str, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
+    fence: Fence | None = None
 
 
 @dataclass(frozen=True, slots=True)

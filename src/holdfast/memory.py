@@ -202,6 +202,7 @@ class Receipt:
         journal: What became of each message, where the store keeps a journal.
         revision: The number of the change set in its store; None when nothing was written, or the
             store keeps no history.
+        tickets: Numbers of the jobs that were put with it, in their order.
 
     Example:
         >>> receipt = Receipt((Change("inserted", "k1", "Memory", after={"content": "tea"}),))
@@ -216,6 +217,7 @@ class Receipt:
     usage: Usage = field(default_factory=Usage)
     journal: tuple[Change, ...] = ()
     revision: int | None = None
+    tickets: tuple[int, ...] = ()
 
     def _of(self, action: Action) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.action == action)

@@ -66,19 +66,26 @@ class Extractor:
         self._system = wording.text("extract_system", instructions=instructions.strip())
         self._offers: dict[tuple[str, ...], _Offer] = {}
 
-    def flow(self, draft: Draft, messages: Iterable[Message], max_steps: int = 1) -> Flow[Usage]:
+    def flow(
+        self,
+        draft: Draft,
+        messages: Iterable[Message],
+        max_steps: int = 1,
+        earlier: Sequence[Message] = (),
+    ) -> Flow[Usage]:
         """Let the model change the draft, by what was said; return what that cost.
 
         Args:
             draft: What is known; changed in place.
             messages: The conversation.
             max_steps: How many turns the model may take, one repair turn each not counted.
+            earlier: What was said before it, so that it can be understood.
         """
         usage = Usage()
         said_before = list(messages)
         if not said_before and not draft.present:
             return usage  # nothing was said, and nothing is known
-        request = HumanMessage(_request(draft, said_before, max_steps))
+        request = HumanMessage(_request(draft, said_before, max_steps, earlier))
         said: list[BaseMessage] = []
         repairs = self.max_repairs
         steps = max(1, max_steps)
@@ -135,7 +142,9 @@ def _insert_tool(schema: Schema, *, one_each: bool) -> dict[str, Any]:
     return {"name": schema.tool, "description": schema.description, "parameters": parameters}
 
 
-def _request(draft: Draft, messages: Iterable[Message], max_steps: int) -> str:
+def _request(
+    draft: Draft, messages: Sequence[Message], max_steps: int, earlier: Sequence[Message]
+) -> str:
     conversation = wording.render_messages(messages)
     known = wording.render_known(
         (doc.alias, doc.kind, doc.now, doc.date and doc.date[:10]) for doc in draft.present
@@ -144,6 +153,9 @@ def _request(draft: Draft, messages: Iterable[Message], max_steps: int) -> str:
         request = wording.text("extract_request", known=known, conversation=conversation)
     else:
         request = wording.text("extract_request_first", conversation=conversation)
+    if earlier and messages:
+        before = wording.text("extract_earlier", earlier=wording.render_messages(earlier))
+        request = f"{before}\n\n{request}"
     if max_steps > 1:
         request = f"{request}\n\n{wording.text('steps', steps=str(max_steps))}"
     return request

@@ -10,6 +10,7 @@ from abc import abstractmethod
 
 from langgraph.store.base import BaseStore
 
+from holdfast.ledger.jobs import JobCalls
 from holdfast.ledger.journal import JournalCalls
 from holdfast.ledger.memories import MemoryCalls
 from holdfast.ledger.upkeep import UpkeepCalls
@@ -18,7 +19,7 @@ from holdfast.operations import Namespace
 __all__ = ["Ledger", "LedgerStore"]
 
 
-class Ledger(MemoryCalls, JournalCalls, UpkeepCalls):
+class Ledger(MemoryCalls, JournalCalls, JobCalls, UpkeepCalls):
     """A store that keeps versions, sources and a journal; our two stores are ledgers.
 
     Every method has an async twin with `a` before its name. Namespaces are stored labels, as for

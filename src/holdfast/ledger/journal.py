@@ -1,18 +1,13 @@
-"""Calls about what was said, what was recalled of it, and what is to be done."""
+"""Calls about what was said and what was recalled of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from holdfast.history import (
-    Entry,
-    Job,
-    instant,
-)
+from holdfast.history import Entry, instant
 from holdfast.ledger.calls import Calls, listed
 from holdfast.operations import (
-    Jobs,
     Journal,
     Namespace,
     Neighbours,
@@ -95,19 +90,6 @@ class JournalCalls(Calls):
     async def acursor(self, namespace: Namespace, thread: str, reader: str = "reflection") -> int:
         """Return how far a reader has come in a thread, awaiting; see `cursor`."""
         return await self.aperform(ReadCursor(namespace, thread, reader))
-
-    def jobs(self, namespace: Namespace | None = None) -> list[Job]:
-        """Return what is to be done later, the most urgent first.
-
-        Args:
-            namespace: Stored labels; what stands below counts as well. By default all that this
-                store can reach.
-        """
-        return self.perform(Jobs(self._within(namespace)))
-
-    async def ajobs(self, namespace: Namespace | None = None) -> list[Job]:
-        """Return what is to be done later, awaiting; see `jobs`."""
-        return await self.aperform(Jobs(self._within(namespace)))
 
     def note_recall(
         self,

@@ -9,7 +9,7 @@ from typing import Any
 from langgraph.store.base import BaseStore
 
 from holdfast.flow import Flow, exclusively
-from holdfast.history import ChangeSet, Provenance, Said, Write
+from holdfast.history import ChangeSet, Write
 from holdfast.ledger import Ledger
 from holdfast.managers.known import KnownItems
 from holdfast.memory import (
@@ -39,8 +39,7 @@ def commit(
     schemas: Sequence[Schema],
     *,
     one_each: bool,
-    said: Said | None = None,
-    provenance: Provenance | None = None,
+    along: ChangeSet | None = None,
 ) -> Flow[tuple[Puts, Receipt]]:
     """Write the changes, all or none; return the puts, and what became of each change.
 
@@ -55,17 +54,16 @@ def commit(
         items: What was known.
         schemas: The manager's, which validate an update that is made again.
         one_each: Whether there is one document of each kind, under a key of its own.
-        said: The messages they came from, for a store with a journal.
-        provenance: Where they come from, beside the messages.
+        along: What is committed with them, in a store with a ledger: the messages that they came
+            from, a reader that has moved on, and where they come from.
     """
     if items.fresh_default:
         changes = _with_default(changes, items)
     changes = _with_standing(changes, schemas, one_each=one_each)
     changes = _rewritten(changes, items, one_each=one_each)
-    keeps = isinstance(store, Ledger)
-    journal = (said,) if said is not None and keeps else ()
-    wanted = ChangeSet(namespace, journal=journal, provenance=provenance or Provenance())
-    if not journal and not any(_writes(change) for change in changes):
+    wanted = along if along is not None and isinstance(store, Ledger) else ChangeSet(namespace)
+    moves = wanted.journal or wanted.cursors
+    if not moves and not any(_writes(change) for change in changes):
         return [], Receipt(tuple(changes), decode_namespace(namespace))
     # Where versions are compared this spares the flows of one process to try again.
     release = yield exclusively(store, namespace)

@@ -16,7 +16,7 @@ from holdfast.errors import ConfigurationError
 from holdfast.extract import Draft, Extractor, model_name, resolve_model
 from holdfast.extract.draft import Allowed
 from holdfast.flow import Flow
-from holdfast.history import Provenance, Said
+from holdfast.history import ChangeSet, Provenance, Said
 from holdfast.journal import digest
 from holdfast.managers.committing import commit
 from holdfast.managers.direct import DirectAccess
@@ -114,11 +114,35 @@ class MemoryStoreManager(DirectAccess):
         said = Said(tuple(messages), thread_of(config))
         if self.model is None:
             return (yield from keep(store, namespace, said))
+        along = ChangeSet(namespace, journal=(said,), provenance=self.provenance(config, messages))
+        return (yield from self.remember(store, messages, config, along, max_steps=max_steps))
+
+    def remember(
+        self,
+        store: BaseStore,
+        messages: Sequence[Message],
+        config: RunnableConfig,
+        along: ChangeSet,
+        *,
+        earlier: Sequence[Message] = (),
+        max_steps: int = 1,
+    ) -> Flow[Remembered]:
+        """Let the model change what is known, by what was said, and commit what comes of it.
+
+        Args:
+            store: Where to, fenced to the namespace.
+            messages: What was said.
+            config: Of this call.
+            along: What is committed along with the memories; its namespace is theirs.
+            earlier: What was said before, so that it can be understood.
+            max_steps: How many turns the model may take.
+        """
+        namespace = along.namespace
         items, usage = yield from self._known(store, namespace, messages, config)
         draft = Draft(items.known, self.schemas)
         for extractor, with_messages in self._passes:
             shown = messages if with_messages else []
-            usage += yield from extractor.flow(draft, shown, max_steps)
+            usage += yield from extractor.flow(draft, shown, max_steps, earlier)
             max_steps = 1
         puts, receipt = yield from commit(
             store,
@@ -127,12 +151,11 @@ class MemoryStoreManager(DirectAccess):
             items,
             self.schemas,
             one_each=not self.allowed.inserts,
-            said=said,
-            provenance=self._provenance(config, messages),
+            along=along,
         )
         return Remembered(puts, replace(receipt, usage=usage))
 
-    def _provenance(self, config: RunnableConfig, messages: Sequence[Message]) -> Provenance:
+    def provenance(self, config: RunnableConfig, messages: Sequence[Message]) -> Provenance:
         """Return where memories come from: whose words, which run, model and instructions."""
         run = config.get("run_id")
         by_user = any(message.role == "user" for message in messages)

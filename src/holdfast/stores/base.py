@@ -16,6 +16,7 @@ from langgraph.store.base import Op, Result, TTLConfig
 from holdfast.errors import ConfigurationError
 from holdfast.flow import adrive, drive
 from holdfast.ledger import LedgerStore
+from holdfast.ledger.jobs import Listener
 from holdfast.operations import LedgerOp, Namespace
 from holdfast.stores import works
 from holdfast.stores.noting import Notes
@@ -69,6 +70,10 @@ class SqlStore(LedgerStore):
     def examine(self) -> list[str]:
         """Let the database examine its own files; return what it finds wrong."""
         return []
+
+    @abstractmethod
+    def listen(self) -> Listener:
+        """Return what waits for jobs to be put or ended, in this process or another."""
 
     @abstractmethod
     def close(self) -> None:

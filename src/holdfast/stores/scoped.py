@@ -16,6 +16,7 @@ from langgraph.store.base import (
 
 from holdfast.errors import InputError, OutOfScope, shown
 from holdfast.ledger import LedgerStore
+from holdfast.ledger.jobs import Listener
 from holdfast.operations import LedgerOp, Namespace
 from holdfast.stores import works
 from holdfast.stores.plan.checking import check_listing, check_page
@@ -76,6 +77,10 @@ class ScopedStore(LedgerStore):
     async def aperform(self, op: LedgerOp[T]) -> T:
         """Do one operation of the ledger, awaiting; see `perform`."""
         return await self._store.aperform(self._inside(op))
+
+    def listen(self) -> Listener:
+        """Return what waits for jobs to be put or ended, in this process or another."""
+        return self._store.listen()
 
     def _inside(self, op: LedgerOp[T]) -> LedgerOp[T]:
         """Return an operation that was checked."""

@@ -31,18 +31,13 @@ from holdfast.memory import Receipt
 from holdfast.stores.filters import check_filter
 from holdfast.stores.noting import Notes
 from holdfast.stores.plan import (
-    committing,
-    dumping,
     erasing,
     examining,
-    journal,
-    past,
     recalling,
     recalls,
     reindexing,
     restoring,
     reverting,
-    state,
 )
 from holdfast.stores.plan.checking import check_listing, check_op, check_page
 from holdfast.stores.plan.committing import Ready, commit, prepare, prepare_put
@@ -59,7 +54,8 @@ from holdfast.stores.plan.effects import (
 )
 from holdfast.stores.plan.erasing import SCRUB
 from holdfast.stores.plan.indexing import Indexing, Vector
-from holdfast.stores.plan.reading import Read, Refresh, get, list_namespaces, search, standing
+from holdfast.stores.plan.reading import Read, Refresh, get, list_namespaces, search
+from holdfast.stores.plan.single import PLANS, WRITING
 from holdfast.stores.plan.spaces import now_text
 from holdfast.stores.plan.values import check_labels, check_namespace, check_place
 from holdfast.stores.plan.writing import Prepared, Written, expiry, last_of_each, write_all
@@ -184,28 +180,6 @@ def _questions(queries: Sequence[str], indexing: Indexing) -> Work[dict[str, Vec
 
 # The ledger's operations
 
-_PLANS: dict[type, Callable[[Any], Plan[Any]]] = {
-    operations.Records: past.records,
-    operations.History: past.history,
-    operations.AsOf: past.as_of,
-    operations.Diff: past.diff,
-    operations.Sources: past.sources,
-    operations.DerivedFrom: past.derived_from,
-    operations.Journal: journal.read,
-    operations.Neighbours: journal.neighbours,
-    operations.Around: journal.around,
-    operations.SearchJournal: journal.search,
-    operations.Threads: journal.threads,
-    operations.ReadCursor: journal.cursor,
-    operations.Pin: past.pin,
-    operations.Standing: standing,
-    operations.Jobs: committing.jobs,
-    operations.Keys: dumping.keys,
-    operations.Export: dumping.export,
-    operations.RecalledIn: recalls.recalled_in,
-    operations.NoLongerSo: state.no_longer_so,
-}
-
 
 def work(op: operations.LedgerOp[Any], indexing: Indexing, default_ttl: float | None) -> Work[Any]:
     """Return what an operation of the ledger comes to."""
@@ -217,7 +191,7 @@ def work(op: operations.LedgerOp[Any], indexing: Indexing, default_ttl: float | 
     check_op(op)
     if type(op) in _WORKS:
         return _WORKS[type(op)](op, indexing)
-    if type(op) not in _PLANS:
+    if type(op) not in PLANS:
         raise InputError(f"{shown(op)} is not an operation that a ledger knows.")
     return _read(op)
 
@@ -268,8 +242,8 @@ def noted(waiting: Sequence[operations.NoteRecall]) -> Work[None]:
 
 
 def _read(op: operations.LedgerOp[Any]) -> Work[Any]:
-    plan = partial(_PLANS[type(op)], op)
-    return (yield Transaction(plan, writes=isinstance(op, operations.Pin)))
+    plan = partial(PLANS[type(op)], op)
+    return (yield Transaction(plan, writes=isinstance(op, WRITING)))
 
 
 def _rank(op: operations.Rank, indexing: Indexing) -> Work[list[Found]]:

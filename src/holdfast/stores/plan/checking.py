@@ -9,7 +9,8 @@ from typing import Any, get_args
 from langgraph.store.base import ListNamespacesOp
 
 from holdfast.errors import InputError, shown
-from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Who, Write, instant
+from holdfast.history import ChangeSet, Cursor, Provenance, Said, Source, Who, Write, instant
+from holdfast.job import Fence, Job
 from holdfast.memory import Message, is_storable
 from holdfast.operations import AsOf, LedgerOp, Rank, SearchJournal
 from holdfast.ranking.weights import Ranking
@@ -17,7 +18,7 @@ from holdfast.ranking.weights import Ranking
 MOST = (1 << 63) - 1
 """The highest number that a database counts with."""
 
-_TEXTS = ("key", "reader", "beginning")
+_TEXTS = ("key", "reader", "beginning", "name", "worker", "note")
 _NUMBERS = ("revision", "after", "limit", "offset", "before", "a", "b")
 _LEAVE_OUT = "Leave it out where there is none."
 _PARTS = {
@@ -111,6 +112,8 @@ def check_changes(changes: ChangeSet) -> None:
                 f"that of its change set, {changes.namespace!r}. Leave it out, or commit it there."
             )
         _check_name(job.name, "The name of a job", "Give what it is called, such as 'reflect'.")
+    if changes.fence is not None and not isinstance(changes.fence, Fence):
+        raise InputError(f"fence must be a Fence('job', 1), got {shown(changes.fence)}.")
     _check_texts(changes.recalled, "recalled")
     _check_texts(changes.finished, "finished")
 

@@ -9,27 +9,23 @@ from typing import Any, NamedTuple
 from langgraph.store.base import InvalidNamespaceError, NotProvided, PutOp
 
 from holdfast.errors import InputError, shown
-from holdfast.history import ChangeSet, Job, Provenance, Write, instant
+from holdfast.history import ChangeSet, Provenance, Write, instant
 from holdfast.memory import Change, Receipt, is_standing, unwrap
 from holdfast.namespace import RESERVED_ROOT, decode_namespace
-from holdfast.operations import Jobs
-from holdfast.stores.plan import journal
+from holdfast.stores.plan import journal, queue
 from holdfast.stores.plan.checking import check_changes
 from holdfast.stores.plan.documents import read_value
-from holdfast.stores.plan.effects import Draw, Lock, Plan, Sql, SqlMany
+from holdfast.stores.plan.effects import Draw, Lock, Plan, Sql
 from holdfast.stores.plan.indexing import Fields, Indexing, Vector, is_paths
 from holdfast.stores.plan.recalls import count
 from holdfast.stores.plan.spaces import (
     chunks,
     joined,
-    labels,
     now_text,
     space_of,
-    spaces_below,
     spaces_made,
-    time_of,
 )
-from holdfast.stores.plan.values import check_namespace, check_place, dumped, written
+from holdfast.stores.plan.values import check_namespace, check_place, written
 from holdfast.stores.plan.writing import Outcome, Prepared, apply, last_of_each, stand
 
 
@@ -93,6 +89,7 @@ def prepare(changes: ChangeSet, indexing: Indexing, default_ttl: float | None) -
         check_place(namespace, job.name)
         written(job.payload, f"The payload of job {job.name!r}")
         instant(job.due_at, "due_at")
+    queue.check_jobs(changes.jobs)
     stretches = [journal.Stretch(namespace, said) for said in changes.journal]
     return Ready(
         replace(changes, namespace=namespace),
@@ -154,9 +151,11 @@ def commit(ready: Ready, embedder: str | None) -> Plan[Receipt]:
     """Commit a change set: all of it, or nothing."""
     changes, path = ready.changes, joined(ready.changes.namespace)
     threads = {stretch.thread for stretch in ready.stretches} | {c.thread for c in changes.cursors}
-    jobs = {job.name for job in changes.jobs} | set(changes.finished)
+    fence = {changes.fence.job} if changes.fence else set()
+    jobs = {job.name for job in changes.jobs} | set(changes.finished) | fence
     keys = {*changes.recalled, *(f"thread {name}" for name in threads), *map("job {}".format, jobs)}
     yield Lock(sorted({*(write.place for write in ready.writes), *((path, key) for key in keys)}))
+    yield from queue.check_fence(path, changes.fence)
     standing = yield from stand(ready.writes)
     namespace = decode_namespace(changes.namespace)
     if standing.conflict:
@@ -173,10 +172,11 @@ def commit(ready: Ready, embedder: str | None) -> Plan[Receipt]:
     yield from _check_named(ready, told)
     yield from apply(standing, drawn, embedder)
     yield from _recalled(path, changes.recalled)
-    yield from _schedule(path, changes)
+    tickets = yield from queue.schedule(path, changes)
     done = tuple(map(_change, ready.writes, standing.outcomes))
     wrote = bool(standing.changes) or any(change.action == "inserted" for change in told)
-    return Receipt(done, namespace, journal=tuple(told), revision=revision if wrote else None)
+    noted = revision if wrote else None
+    return Receipt(done, namespace, journal=tuple(told), revision=noted, tickets=tickets)
 
 
 def _name_sources(ready: Ready, told: Sequence[Change]) -> None:
@@ -228,39 +228,6 @@ def _recalled(path: str, keys: Sequence[str]) -> Plan[None]:
     if rows:
         times = {key: keys.count(key) for key in dict.fromkeys(keys)}
         yield from count(rows[0]["id"], times, now_text(), used=True)
-
-
-def _schedule(path: str, changes: ChangeSet) -> Plan[None]:
-    if not changes.jobs and not changes.finished:
-        return
-    spaces = yield from spaces_made([path])
-    gone = [{"space": spaces[path], "name": name} for name in changes.finished]
-    yield SqlMany("drop_job", gone)
-    rows = [
-        {
-            "space": spaces[path],
-            "name": job.name,
-            "payload": dumped(job.payload),
-            "due_at": instant(job.due_at, "due_at") or now_text(),
-        }
-        for job in changes.jobs
-    ]
-    yield SqlMany("put_job", rows)
-
-
-def jobs(op: Jobs) -> Plan[list[Job]]:
-    """Return what is to be done later."""
-    spaces = yield from spaces_below(op.namespace)
-    rows = yield Sql("jobs", {"spaces": list(spaces)})
-    return [
-        Job(
-            row["name"],
-            read_value(row["payload"]) or {},
-            time_of(row["due_at"]),
-            labels(row["path"]),
-        )
-        for row in rows
-    ]
 
 
 def _change(write: Prepared, outcome: Outcome) -> Change:

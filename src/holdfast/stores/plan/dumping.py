@@ -261,6 +261,9 @@ def _job(row: Row, told: list[str]) -> dict[str, Any]:
         "name": row["name"],
         "payload": read_value(row["payload"]),
         "due_at": row["due_at"],
+        "handler": row["handler"],
+        "thread": row["thread"],
+        "every": row["every"],
     }
 
 

@@ -69,6 +69,11 @@ class Nearest:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """Wake whoever waits for jobs, in any process, once this transaction is committed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refreshed:
     """Be sent the texts of spaces as this transaction sees them, as `corpora.Texts`, in order.
 
@@ -79,7 +84,7 @@ class Refreshed:
     spaces: Sequence[int]
 
 
-Effect = Sql | SqlMany | Draw | Lock | Nearest | Refreshed
+Effect = Sql | SqlMany | Draw | Lock | Nearest | Notify | Refreshed
 Plan = Generator[Effect, Any, T]
 
 

@@ -43,6 +43,7 @@ def forget(op: Forget, indexing: Indexing) -> Plan[Erasure]:
     if whole:
         yield from _erase_spaces(scope)
     names = (yield from _erase_names(op.source, scope)) if op.source is not None else 0
+    yield Sql("erase_outcomes", {"spaces": scope})  # receipts name keys
     if versions or targets.messages or whole or names:
         yield Sql("put_setting", {"name": SCRUB, "value": now_text()})
     return Erasure(memories, restored, gone, len(targets.messages))
@@ -221,6 +222,7 @@ def _erase_names(source: Source, scope: Sequence[int]) -> Plan[int]:
     if source.sort != "thread":
         return 0
     where = {"spaces": list(scope), "thread": source.ref}
+    yield Sql("erase_jobs_about", where)
     yield Sql("erase_recalled_in", where)
     rows = yield Sql("threads_named", where)
     for part in chunks([row["id"] for row in rows]):
@@ -236,7 +238,8 @@ def _erase_spaces(spaces: Sequence[int]) -> Plan[None]:
     for part in chunks([row["id"] for row in threads]):
         yield Sql("erase_cursors", {"ids": part})
         yield Sql("erase_threads", {"ids": part})
-    yield Sql("erase_jobs", where)
+    for name in ("erase_jobs", "erase_spent"):
+        yield Sql(name, where)
     yield Sql("erase_recalled_below", where)
     documents = yield Sql("gone_documents", where)
     for part in chunks([row["id"] for row in documents]):

@@ -275,6 +275,11 @@ class _Restoring:
                 "name": one.key,
                 "payload": _text(one, one.record.payload),
                 "due_at": one.record.due_at,
+                "first_at": one.record.due_at,
+                "handler": one.record.handler,
+                "thread": one.record.thread,
+                "every": one.record.every,
+                "ticket": 0,
             }
             for one in placed
         ]

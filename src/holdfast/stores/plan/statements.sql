@@ -30,6 +30,8 @@ DELETE FROM spaces WHERE id IN INTS(:spaces)
   AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.space = spaces.id)
   AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.space = spaces.id)
   AND NOT EXISTS (SELECT 1 FROM recalled r WHERE r.space = spaces.id)
+  AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.space = spaces.id)
+  AND NOT EXISTS (SELECT 1 FROM spent p WHERE p.space = spaces.id)
 
 -- Items
 
@@ -495,19 +497,3 @@ WHERE t.space = :space AND t.name = :thread AND c.reader = :reader
 -- name: erase_empty_cursors
 DELETE FROM cursors WHERE thread IN INTS(:ids)
   AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.thread = cursors.thread)
-
--- Jobs
-
--- name: put_job
-INSERT INTO jobs (space, name, payload, due_at) VALUES (:space, :name, :payload, :due_at)
-ON CONFLICT (space, name) DO UPDATE SET payload = excluded.payload, due_at = excluded.due_at
-
--- name: drop_job
-DELETE FROM jobs WHERE space = :space AND name = :name
-
--- name: erase_jobs
-DELETE FROM jobs WHERE space IN INTS(:spaces)
-
--- name: jobs
-SELECT j.name, j.payload, j.due_at, s.path FROM jobs j JOIN spaces s ON s.id = j.space
-WHERE j.space IN INTS(:spaces) ORDER BY j.due_at, s.path, j.name

@@ -36,6 +36,8 @@ from holdfast.stores.plan.corpora import Corpora
 from holdfast.stores.plan.effects import Transaction
 from holdfast.stores.plan.indexing import Vector
 from holdfast.stores.postgres import vectors
+from holdfast.stores.postgres.listening import ServerListener
+from holdfast.stores.postgres.locks import channel
 from holdfast.stores.postgres.running import Connection, Run
 from holdfast.stores.postgres.schema import Place, prepare
 
@@ -141,7 +143,7 @@ class Database:
     def _alone(self, refused: type[StoreError] = StoreError) -> Iterator[Connection]:
         """Give a connection outside of the pool; raise an error of that sort if there is none."""
         try:
-            db: Connection = psycopg.connect(self._url, **self._options())
+            db = self._opened()
         except psycopg.Error as error:
             raise refused(
                 f"Cannot connect to the database {self.address!r}: {_said(error)}; nothing was "
@@ -208,6 +210,13 @@ class Database:
         self._lock = threading.Lock()  # a thread that held it is not there
         self._inherited.append(self._pool)
         self._pool = None
+
+    def listen(self) -> ServerListener:
+        """Return what waits for jobs, on a connection that it opens when it waits."""
+        return ServerListener(self._opened, channel(self._schema))
+
+    def _opened(self) -> Connection:
+        return psycopg.connect(self._url, **self._options())
 
     # Transactions
 

@@ -49,5 +49,10 @@ def number(*parts: str) -> int:
     return int.from_bytes(digest, signed=True)
 
 
+def channel(schema: str) -> str:
+    """Return the name under which the server tells of the jobs of a schema."""
+    return f"holdfast_{number(schema, 'jobs') & 0xFFFFFFFFFFFFFFFF:x}"
+
+
 def _space(schema: str, path: str) -> int:
     return number(schema, "spaces", str(number(path) % BUCKETS))

@@ -17,12 +17,13 @@ from holdfast.stores.plan.effects import (
     Effect,
     Lock,
     Nearest,
+    Notify,
     Refreshed,
     Sql,
     SqlMany,
     Transaction,
 )
-from holdfast.stores.postgres.locks import wanted
+from holdfast.stores.postgres.locks import channel, wanted
 from holdfast.stores.postgres.sql import statements
 from holdfast.stores.postgres.vectors import nearest
 
@@ -100,6 +101,9 @@ class Run:
             return nearest(asked, self._planned_anew)
         if isinstance(asked, Refreshed):
             return drive(self._corpora.refreshed(asked), self._effect)
+        if isinstance(asked, Notify):
+            self._db.execute(statements()["notify"].text, {"channel": channel(self._schema)})
+            return None
         assert isinstance(asked, Lock)
         return self._lock(asked)
 

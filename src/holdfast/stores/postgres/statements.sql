@@ -187,3 +187,24 @@ DELETE FROM words WHERE document IN (
 DELETE FROM vectors WHERE document IN (
     SELECT id FROM json_to_recordset(CAST(:rows AS json)) AS row (id bigint)
 )
+
+-- Jobs
+
+-- Machines may disagree about the time; the server tells it to all of them.
+-- name: clock
+SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS now
+
+-- A worker takes over nothing from itself: where the clock was set, it still has it.
+-- name: due_job
+SELECT j.space, j.name, s.path FROM jobs j JOIN spaces s ON s.id = j.space
+WHERE j.handler = :handler AND j.wake_at <= :now
+  AND (s.path = :path OR (s.path >= :low AND s.path < :high))
+  AND NOT (j.state = 'running' AND j.worker = :worker)
+ORDER BY j.wake_at LIMIT 1
+FOR UPDATE OF j SKIP LOCKED
+
+-- name: job
+SELECT * FROM jobs WHERE space = :space AND name = :name FOR UPDATE
+
+-- name: notify
+SELECT pg_notify(:channel, '')

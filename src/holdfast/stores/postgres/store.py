@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.store.base import TTLConfig
 
 from holdfast.errors import ConfigurationError
+from holdfast.ledger.jobs import Listener
 from holdfast.stores.base import SqlStore
 from holdfast.stores.plan.effects import Sql, Transaction
 from holdfast.stores.plan.erasing import SCRUB
@@ -99,6 +100,10 @@ class PostgresStore(SqlStore):
     def transact(self, transaction: Transaction) -> Any:
         """Run a plan in one transaction of one connection."""
         return self._database.transact(transaction)
+
+    def listen(self) -> Listener:
+        """Return what waits for jobs to be put or ended, on any machine."""
+        return self._database.listen()
 
     def scrub(self) -> str | None:
         """Let go of words in memory; no query, dump or backup from now on holds what was erased.

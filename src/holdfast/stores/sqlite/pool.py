@@ -33,6 +33,7 @@ class Pool:
         timeout: Seconds to wait while another process writes.
         writing: Held by whoever writes, so that writers of this process wait in a queue.
         used: How many connections are in use.
+        file: The path, whole.
     """
 
     def __init__(self, path: str, busy_timeout: float) -> None:
@@ -41,7 +42,7 @@ class Pool:
         self.used = 0
         self._path = path
         # Whole, so that `chdir` moves no connection that is opened later.
-        self._file = path if path == ":memory:" else str(Path(path).absolute())
+        self.file = path if path == ":memory:" else str(Path(path).absolute())
         self._free: list[sqlite3.Connection] = []
         self._closed = False
         self._alone = threading.RLock() if path == ":memory:" else None
@@ -68,7 +69,7 @@ class Pool:
             _FORKS.changed.wait_for(lambda: not _FORKS.forking)
             if self._closed:
                 raise StoreClosed(f"The store {self._path!r} was closed; open it again to use it.")
-            if self._file in _FORKS.torn:
+            if self.file in _FORKS.torn:
                 raise StoreError(
                     f"This process was forked while a call to the store {self._path!r} had been "
                     f"running for more than {self.timeout:g} s, and cannot use it. Fork between "
@@ -78,7 +79,7 @@ class Pool:
             if self._free:
                 return self._free.pop()
         try:
-            return connect(self._file, self.timeout)
+            return connect(self.file, self.timeout)
         except BaseException:
             self._given()
             raise
@@ -121,7 +122,7 @@ class Pool:
         self.writing = threading.Lock()
         self._alone = threading.RLock() if self._alone else None
         if self.used:
-            _FORKS.torn.add(self._file)
+            _FORKS.torn.add(self.file)
             self.used = 0
 
 

@@ -15,13 +15,17 @@ from langgraph.store.base import TTLConfig
 
 from holdfast.errors import HoldfastError, InputError, StoreBusy, StoreError, StoreUnreadable, cut
 from holdfast.flow import drive
+from holdfast.ledger.jobs import Listener
 from holdfast.stores.base import SqlStore
+from holdfast.stores.bell import Bell, FileListener
+from holdfast.stores.forks import tell_forks
 from holdfast.stores.plan.corpora import Corpora
 from holdfast.stores.plan.effects import (
     Draw,
     Effect,
     Lock,
     Nearest,
+    Notify,
     Refreshed,
     Sql,
     SqlMany,
@@ -89,6 +93,8 @@ class SqliteStore(SqlStore):
         self.busy_timeout = seconds
         self._matrices = Matrices(int(cache * MEGABYTE))
         self._corpora = Corpora()
+        self._bell = Bell()
+        tell_forks(self._bell)
         self._pool = Pool(self.path, seconds)
         try:
             self._finish_erasure()
@@ -158,8 +164,16 @@ class SqliteStore(SqlStore):
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
+                if transaction.writes:
+                    self._bell.rolled_back()
                 raise
+        if transaction.writes:
+            self._bell.committed()
         return result
+
+    def listen(self) -> Listener:
+        """Return what waits for jobs to be put or ended, in this process or another."""
+        return FileListener(self._bell, None if self.path == ":memory:" else self._pool.file)
 
     def _effect(self, db: sqlite3.Connection, asked: Effect) -> Any:
         if isinstance(asked, Sql):
@@ -175,6 +189,8 @@ class SqliteStore(SqlStore):
             return drive(self._matrices.search(asked), partial(self._effect, db))
         if isinstance(asked, Refreshed):
             return drive(self._corpora.refreshed(asked), partial(self._effect, db))
+        if isinstance(asked, Notify):
+            return self._bell.ask()
         assert isinstance(asked, Lock)  # the file has one writer at a time
         return None
 

@@ -9,7 +9,8 @@ import jsonpatch
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
+from holdfast.history import ChangeSet, Cursor, Provenance, Said, Source, Write
+from holdfast.job import Job
 from holdfast.testing.store_conformance.ledgers import (
     MONDAY,
     TALK,

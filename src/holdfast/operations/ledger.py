@@ -1,11 +1,11 @@
-"""What a ledger can be asked to do, as data: one class for each operation."""
+"""What a ledger can be asked to do with memories, conversations, and itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from langgraph.store.base import Item
 
@@ -15,22 +15,13 @@ from holdfast.history import (
     Erasure,
     Finding,
     Found,
-    Job,
     Record,
     Source,
     Version,
 )
 from holdfast.memory import Receipt
+from holdfast.operations.base import LedgerOp, Namespace
 from holdfast.ranking.weights import ASSISTANT, PEOPLE, Ranking
-
-T = TypeVar("T")
-Namespace = tuple[str, ...]
-
-
-class LedgerOp(Generic[T]):
-    """One operation of a ledger; it gives a `T`."""
-
-    namespace: Namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +218,6 @@ class ReadCursor(LedgerOp[int]):
     namespace: Namespace
     thread: str
     reader: str
-
-
-@dataclass(frozen=True, slots=True)
-class Jobs(LedgerOp[list[Job]]):
-    """See `Ledger.jobs`."""
-
-    namespace: Namespace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,323 @@
+"""A worker: claims jobs that are due, runs them, keeps its leases, and hands back what it holds."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+
+from holdfast.errors import ClaimLost, ConfigurationError, StoreClosed, StoreError
+from holdfast.job import Job, without_contents
+from holdfast.jobs import telemetry
+from holdfast.jobs.handling import Duty, Handler, LimitReached, Limits, Retry, said_of
+from holdfast.ledger import LedgerStore
+from holdfast.memory import Receipt
+from holdfast.operations import ClaimJob, Namespace, NextJob, RenewJobs, SettleJob
+
+LEASE = 60.0
+"""Seconds after which the job of a worker that is silent may be taken over."""
+
+IDLE = 30.0
+"""Seconds after which a worker looks for jobs though nobody woke it."""
+
+FOREVER = threading.TIMEOUT_MAX / 2
+"""Seconds, where something is waited for however long it takes."""
+
+PAUSE = 5.0
+"""Seconds until a store that failed is asked again."""
+
+log = logging.getLogger("holdfast")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One run of a job that came to its end.
+
+    Args:
+        job: The job, as it was claimed.
+        result: What its handler returned.
+        error: What it raised.
+        over: Whether the job is not tried again.
+    """
+
+    job: Job
+    result: Receipt | None = None
+    error: BaseException | None = None
+    over: bool = True
+
+
+class Worker:
+    """Does the jobs of a store, in threads of its own, as long as it runs.
+
+    Any number of workers may serve one store, in any number of processes. The interpreter can
+    exit at any time: what a worker held is taken over when its lease ends.
+
+    Args:
+        store: Whose jobs; a fenced one gives those inside of its fence.
+        handlers: What it can do.
+        concurrency: How many jobs it does at once.
+        lease: Seconds after which another worker may take over what this one has, if it is
+            silent; it renews its leases three times as often.
+        retry: How often a job is tried.
+        limits: What models may cost in each namespace on each day.
+        config_of: Returns the RunnableConfig for a job.
+        ended: Called with the end of each run.
+
+    Raises:
+        ConfigurationError: There is no handler, two have one name, or a number is out of range.
+
+    Example:
+        >>> from holdfast import ChangeSet, Job, open_store
+        >>> from holdfast.jobs import Reindex, Sweep, Worker
+        >>> store = open_store(":memory:")
+        >>> put = store.commit(ChangeSet(("upkeep",), jobs=(Job("sweep", handler="sweep"),)))
+        >>> Worker(store, [Sweep()]).drain()
+        1
+        >>> store.jobs()
+        []
+        >>> store.close()
+    """
+
+    def __init__(
+        self,
+        store: LedgerStore,
+        handlers: Sequence[Handler],
+        *,
+        concurrency: int = 1,
+        lease: float = LEASE,
+        retry: Retry | None = None,
+        limits: Limits | None = None,
+        config_of: Callable[[Job], RunnableConfig] | None = None,
+        ended: Callable[[Ended], None] | None = None,
+    ) -> None:
+        self._handlers = {handler.name: handler for handler in handlers}
+        if not handlers or len(self._handlers) != len(handlers):
+            names = sorted(handler.name for handler in handlers)
+            raise ConfigurationError(f"A worker needs handlers, each of its own name; got {names}.")
+        if not isinstance(concurrency, int) or concurrency < 1 or not lease > 0:
+            raise ConfigurationError(
+                "concurrency must be a number from 1 and lease seconds above 0, got "
+                f"{concurrency!r} and {lease!r}."
+            )
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._store = store
+        self._scope: Namespace = store.scope
+        self._concurrency = concurrency
+        self._lease = lease
+        self._retry = retry or Retry()
+        self._limits = limits
+        self._config_of = config_of
+        self._tell = ended
+        self._changed = threading.Condition()
+        self._running: dict[tuple[Namespace, str], Job] = {}
+        self._stopping = False
+        self._turn = 0
+        self._done = 0
+        self._idle = False
+        self._renewed = time.monotonic()
+        self._listener = store.listen()
+        self._thread: threading.Thread | None = None
+
+    # Running
+
+    def start(self) -> None:
+        """Begin, in the background; a second start changes nothing."""
+        if self._thread is None:
+            name = f"holdfast-{self.name}"
+            self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+            self._thread.start()
+
+    def wake(self) -> None:
+        """Let it look for jobs now."""
+        self._listener.wake()
+
+    def stop(self, grace: float = 10.0) -> list[Job]:
+        """End: take nothing new, wait for what runs, then hand back what is not done.
+
+        Args:
+            grace: Seconds to wait for what runs.
+
+        Returns:
+            What was handed back; another worker begins it anew.
+        """
+        self._stopping = True
+        self.wake()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running, grace)
+            left, self._running = list(self._running.values()), {}
+        for job in left:
+            self._settle(job, "again", note="handed back by a worker that was stopped")
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(min(grace + 1, FOREVER))
+        return left
+
+    def drain(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Do all that is due by now and what becomes due meanwhile, then end.
+
+        Args:
+            progress: Called with how many jobs are done, and how many there were.
+
+        Returns:
+            How many runs of jobs came to their end.
+        """
+        self.start()
+        with self._changed:
+            while not self._idle and self._thread is not None and self._thread.is_alive():
+                self._changed.wait(0.2)
+                if progress is not None:
+                    progress(self._done, self._done + len(self._running))
+        self.stop(FOREVER)
+        return self._done
+
+    # The dispatcher
+
+    def _work(self) -> None:
+        try:
+            while not self._stopping:
+                try:
+                    seconds = self._round()
+                except StoreClosed:
+                    return
+                except StoreError as error:
+                    log.warning("Jobs cannot be looked for, it is tried again: %s", error)
+                    seconds = PAUSE
+                if seconds > 0 and not self._stopping:
+                    self._listener.wait(seconds)
+            self._keep_leases()
+        finally:
+            self._listener.close()
+            with self._changed:
+                self._idle = True
+                self._changed.notify_all()
+
+    def _keep_leases(self) -> None:
+        """Renew the leases of what still runs while the worker is being stopped."""
+        while self._running:
+            self._renew()
+            with self._changed:
+                self._changed.wait_for(lambda: not self._running, self._lease / 3)
+
+    def _round(self) -> float:
+        """Renew leases, and begin what is due; return the seconds to wait."""
+        self._renew()
+        until_due: float | None = None
+        while len(self._running) < self._concurrency and not self._stopping:
+            until_due = self._store.perform(NextJob(self._scope, tuple(self._handlers)))
+            job = self._claim() if until_due is not None and until_due <= 0 else None
+            if job is None:
+                break
+            self._begin(job)
+        free = len(self._running) < self._concurrency
+        due = until_due if free and until_due is not None else IDLE
+        with self._changed:
+            self._idle = not self._running and (until_due is None or until_due > 0)
+            self._changed.notify_all()
+        # What is due and was not to be had is another worker's, or not for this one's fence.
+        return min(IDLE, self._lease / 3, due if due > 0 else 0.5)
+
+    def _renew(self) -> None:
+        now = time.monotonic()
+        held = tuple(self._running.values())
+        if not held or now - self._renewed < self._lease / 4:
+            self._renewed = now if not held else self._renewed
+            return
+        self._renewed = now
+        for job in self._store.perform(RenewJobs(self._scope, held, self._lease)):
+            log.warning("Job %r in %r is another worker's by now.", job.name, job.namespace)
+
+    def _claim(self) -> Job | None:
+        names = tuple(self._handlers)
+        self._turn = (self._turn + 1) % len(names)
+        turned = names[self._turn :] + names[: self._turn]
+        return self._store.perform(ClaimJob(self._scope, turned, self.name, self._lease))
+
+    def _begin(self, job: Job) -> None:
+        with self._changed:
+            stopped = self._stopping
+            if not stopped:
+                self._running[job.namespace, job.name] = job
+        if stopped:
+            self._settle(job, "again")
+            return
+        run = threading.Thread(target=self._run, args=(job,), name=f"{self.name}-run", daemon=True)
+        run.start()
+
+    # One job
+
+    def _run(self, job: Job) -> None:
+        ended = Ended(job)
+        try:
+            with telemetry.running(job) as span:
+                ended = self._ended(job)
+                telemetry.ended(span, job, ended.result, ended.error, over=ended.over)
+        finally:
+            with self._changed:
+                if self._running.get((job.namespace, job.name)) is job:
+                    del self._running[job.namespace, job.name]
+                self._done += 1
+                self._changed.notify_all()
+            if self._tell is not None:
+                self._tell(ended)
+            self.wake()
+
+    def _ended(self, job: Job) -> Ended:
+        """Do a job, and write down what became of it."""
+        if job.attempts > self._retry.attempts:
+            error = ConfigurationError(f"its worker ended {job.attempts - 1} times in its midst")
+            return self._failed(job, error)
+        config = RunnableConfig() if self._config_of is None else self._config_of(job)
+        try:
+            result = self._handlers[job.handler](Duty(self._store, job, config, self._limits))
+        except LimitReached as limit:
+            self._settle(job, "again", wait=limit.seconds, note=str(limit))
+            return Ended(job, error=limit, over=False)
+        except ClaimLost as error:
+            log.warning("%s", error)
+            return Ended(job, error=error, over=False)
+        except BaseException as error:
+            return self._failed(job, error)
+        held = self._settle(job, "done", receipt=result)
+        return Ended(job, result, over=held)
+
+    def _failed(self, job: Job, error: BaseException) -> Ended:
+        over = self._retry.is_over(job, error)
+        note = said_of(error)
+        about = (job.attempts, job.name, job.namespace)
+        log.warning("Attempt %d of job %r in %r failed: %s", *about, note)
+        if over:
+            held = self._settle(job, "dead", note=note)
+        else:
+            wait = self._retry.wait(job.attempts)
+            held = self._settle(job, "again", wait=wait, note=note, counted=True)
+        return Ended(job, error=error, over=over and held)
+
+    def _settle(
+        self,
+        job: Job,
+        end: Any,
+        *,
+        wait: float = 0.0,
+        note: str | None = None,
+        counted: bool = False,
+        receipt: Receipt | None = None,
+    ) -> bool:
+        """Write down what became of a job; tell whether it was still this worker's."""
+        kept = None if receipt is None else without_contents(receipt)
+        place = (job.namespace, job.name, job.fence)
+        try:
+            self._store.perform(SettleJob(*place, end, wait, note, counted, kept))
+        except ClaimLost as error:
+            log.warning("%s", error)
+            return False
+        except StoreError as error:
+            log.warning("What became of job %r is not written down: %s", job.name, error)
+            return False
+        return True

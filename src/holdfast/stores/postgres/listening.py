@@ -1,0 +1,79 @@
+"""Waits for the server to say that jobs were put or ended."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+from holdfast.stores.postgres.running import Connection
+
+SLICE = 0.5
+"""Seconds after which `wake` is heard at the latest."""
+
+AGAIN = 5.0
+"""Seconds until a connection that broke is opened anew."""
+
+log = logging.getLogger("holdfast")
+
+
+class ServerListener:
+    """Waits on a connection of its own (LISTEN, NOTIFY).
+
+    Where the connection breaks, it waits by the clock alone until there is one again; nothing is
+    lost, since whoever waits looks for jobs from time to time in any case.
+
+    Args:
+        connect: Opens a connection.
+        name: Of the channel.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], name: str) -> None:
+        self._connect = connect
+        self._name = name
+        self._db: Connection | None = None
+        self._woken = threading.Event()
+        self._broken = 0.0
+
+    def wait(self, seconds: float) -> None:
+        """Wait; see `holdfast.ledger.jobs.Listener`."""
+        end = time.monotonic() + seconds
+        while not self._woken.is_set() and (left := end - time.monotonic()) > 0:
+            if self._heard(min(left, SLICE)):
+                return
+        self._woken.clear()
+
+    def _heard(self, seconds: float) -> bool:
+        """Tell whether something was said within some seconds."""
+        try:
+            db = self._open()
+            if db is None:
+                return self._woken.wait(seconds)
+            return any(True for _ in db.notifies(timeout=seconds, stop_after=1))
+        except psycopg.Error as error:
+            log.warning("Waiting for jobs by the clock, since the connection broke: %s", error)
+            self._broken = time.monotonic()
+            self.close()
+            return True
+
+    def _open(self) -> Connection | None:
+        """Return the connection; None as long as it is not to be tried again."""
+        if self._db is None and (not self._broken or time.monotonic() - self._broken > AGAIN):
+            db = self._connect()
+            db.execute(SQL("LISTEN {}").format(Identifier(self._name)), prepare=False)
+            self._db, self._broken = db, 0.0
+        return self._db
+
+    def wake(self) -> None:
+        """End a `wait` that goes on, within half a second, or the next one."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """Close the connection."""
+        db, self._db = self._db, None
+        if db is not None:
+            db.close()
