@@ -1,0 +1,1 @@
+"""Work that is done later: reflection in the background, here or on a server."""
