@@ -9,7 +9,7 @@ from langgraph.store.memory import InMemoryStore
 
 from holdfast import create_memory_store_manager, open_store, recall
 from holdfast.errors import ConfigurationError
-from holdfast.journal import _overlap
+from holdfast.journal import overlap
 from holdfast.ledger import Ledger
 
 NS = ("j",)
@@ -200,7 +200,7 @@ def overlap_by_trying(before, coming):
 
 @given(st.lists(st.sampled_from("ab")), st.lists(st.sampled_from("ab")))
 def test_the_overlap_is_the_longest(before, coming):
-    assert _overlap(before, coming) == overlap_by_trying(before, coming)
+    assert overlap(before, coming) == overlap_by_trying(before, coming)
 
 
 @pytest.mark.parametrize("make", [InMemoryStore, lambda: open_store(":memory:")])

@@ -59,7 +59,7 @@ def identities(
         scope: What message ids are unique in: the thread, or "" where none was named.
     """
     spoken = [said(message) for message in messages if is_said(message)]
-    shared = _overlap([words for _, words in end], spoken)
+    shared = overlap([words for _, words in end], spoken)
     known = iter([key for key, _ in end[len(end) - shared :]])
     occurrences = Counter(often)
     keys: list[str] = []
@@ -75,8 +75,16 @@ def identities(
     return keys
 
 
-def _overlap(told: Sequence[str], coming: Sequence[str]) -> int:
+def overlap(told: Sequence[str], coming: Sequence[str]) -> int:
     """Return how many messages at the end of a thread are those at the start of the new ones.
+
+    Args:
+        told: What stands for each message of the thread, in order.
+        coming: What stands for each of the new ones.
+
+    Example:
+        >>> overlap(["hi", "tea?", "yes"], ["tea?", "yes", "with milk"])
+        2
 
     Source: the failure function of Knuth, Morris and Pratt, "Fast Pattern Matching in Strings"
     (1977), run over the new messages followed by the thread's end; linear in their number.
