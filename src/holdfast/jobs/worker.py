@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -168,12 +169,17 @@ class Worker:
         Returns:
             How many runs of jobs came to their end.
         """
+        due = 0
+        if progress is not None:
+            now = datetime.now(UTC)
+            waiting = self._store.jobs()
+            due = sum(job.wake_at is not None and job.wake_at <= now for job in waiting)
         self.start()
         with self._changed:
             while not self._idle and self._thread is not None and self._thread.is_alive():
                 self._changed.wait(0.2)
                 if progress is not None:
-                    progress(self._done, self._done + len(self._running))
+                    progress(self._done, max(due, self._done + len(self._running)))
         self.stop(FOREVER)
         return self._done
 

@@ -20,10 +20,11 @@ from holdfast.errors import ConfigurationError, shown
 from holdfast.history import ChangeSet
 from holdfast.job import Job
 from holdfast.jobs import telemetry
+from holdfast.jobs.carriers import Carrier
 from holdfast.jobs.desk import Desk
 from holdfast.jobs.futures import JobFuture
 from holdfast.jobs.handling import Limits, Retry
-from holdfast.jobs.remote import Carrier, RemoteReflectionExecutor
+from holdfast.jobs.remote import RemoteReflectionExecutor
 from holdfast.jobs.running import Run
 from holdfast.jobs.worker import LEASE
 from holdfast.ledger import LedgerStore
@@ -332,6 +333,7 @@ def ReflectionExecutor(
     sync_client: Any = None,
     carrier: Carrier | None = None,
     keep: Sequence[str] = (),
+    own_threads: bool = True,
 ) -> RemoteReflectionExecutor: ...
 
 
@@ -390,6 +392,8 @@ def ReflectionExecutor(
         client: A client of `langgraph_sdk`, in place of a url.
         sync_client: A synchronous one.
         carrier: Another queue to hand the work to, in place of a LangGraph server.
+        own_threads: Whether runs on the server get threads of their own; see
+            `holdfast.jobs.RemoteReflectionExecutor`.
 
     Returns:
         An executor: `submit`, `search`, `asearch`, `shutdown`; a context manager.
