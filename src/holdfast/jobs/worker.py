@@ -50,7 +50,7 @@ class Ended:
     """
 
     job: Job
-    result: Receipt | None = None
+    result: Any = None
     error: BaseException | None = None
     over: bool = True
 
@@ -122,7 +122,8 @@ class Worker:
         self._stopping = False
         self._turn = 0
         self._done = 0
-        self._idle = False
+        self._rounds = 0
+        self._idle_in = 0  # the last round that found nothing to do
         self._renewed = time.monotonic()
         self._listener = store.listen()
         self._thread: threading.Thread | None = None
@@ -174,9 +175,13 @@ class Worker:
             now = datetime.now(UTC)
             waiting = self._store.jobs()
             due = sum(job.wake_at is not None and job.wake_at <= now for job in waiting)
-        self.start()
         with self._changed:
-            while not self._idle and self._thread is not None and self._thread.is_alive():
+            begun = self._rounds
+        self.start()
+        self.wake()
+        with self._changed:
+            # A round that began before may have looked before what is due was put.
+            while self._idle_in <= begun and self._thread is not None and self._thread.is_alive():
                 self._changed.wait(0.2)
                 if progress is not None:
                     progress(self._done, max(due, self._done + len(self._running)))
@@ -201,7 +206,6 @@ class Worker:
         finally:
             self._listener.close()
             with self._changed:
-                self._idle = True
                 self._changed.notify_all()
 
     def _keep_leases(self) -> None:
@@ -213,6 +217,8 @@ class Worker:
 
     def _round(self) -> float:
         """Renew leases, and begin what is due; return the seconds to wait."""
+        with self._changed:
+            self._rounds += 1
         self._renew()
         until_due: float | None = None
         while len(self._running) < self._concurrency and not self._stopping:
@@ -224,7 +230,8 @@ class Worker:
         free = len(self._running) < self._concurrency
         due = until_due if free and until_due is not None else IDLE
         with self._changed:
-            self._idle = not self._running and (until_due is None or until_due > 0)
+            if not self._running and (until_due is None or until_due > 0):
+                self._idle_in = self._rounds
             self._changed.notify_all()
         # What is due and was not to be had is another worker's, or not for this one's fence.
         return min(IDLE, self._lease / 3, due if due > 0 else 0.5)
@@ -259,7 +266,7 @@ class Worker:
     # One job
 
     def _run(self, job: Job) -> None:
-        ended = Ended(job)
+        ended = Ended(job, over=False)
         try:
             with telemetry.running(job) as span:
                 ended = self._ended(job)
@@ -290,7 +297,8 @@ class Worker:
             return Ended(job, error=error, over=False)
         except BaseException as error:
             return self._failed(job, error)
-        held = self._settle(job, "done", receipt=result)
+        told = result if isinstance(result, Receipt) else None
+        held = self._settle(job, "done", receipt=told)
         return Ended(job, result, over=held)
 
     def _failed(self, job: Job, error: BaseException) -> Ended:
