@@ -336,7 +336,7 @@ def test_any_runnable_gets_its_payload_verbatim_and_unmerged(store):
     futures = [later.submit(payload, config(), after_seconds=0.1) for _ in range(2)]
     assert sorted(future.result(10) for future in futures) == [1, 2]
     assert seen == [(payload, "monday")] * 2
-    with pytest.raises(InputError, match="kept of a reflection"):
+    with pytest.raises(InputError, match="JSON data"):
         later.submit({"at": object()}, config())
     later.shutdown()
 
@@ -497,3 +497,14 @@ def test_a_search_finds_what_was_remembered(store, manager):
         assert sorted(item["value"]["content"]["content"] for item in found) == ["cake", "tea"]
         assert {item["namespace"] for item in found} == {NS}
         assert len(later.search(namespace=NS, limit=1)) == 1
+
+
+def test_what_a_manager_has_read_on_the_hot_path_is_not_reflected_on_again(opened, manager, model):
+    store = opened()
+    hot = manager.using(store)
+    hot.invoke(said("tea"), config())
+    with ReflectionExecutor(manager, store=store) as later:
+        assert later.submit(said("tea"), config()).result(10).usage.model_calls == 0
+        later.submit(said("tea", "cake"), config(), after_seconds=60)
+        hot.invoke(said("tea", "cake", "ferry"), config())  # cake is still to be read
+    assert store.cursor(NS, "monday") == 1

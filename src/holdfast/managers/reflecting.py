@@ -33,22 +33,10 @@ EARLIER = 6
 PAGE = 500
 """How many messages are read at once."""
 
-READER = "reflection"
-
 
 def reader_of(manager: MemoryStoreManager) -> str:
-    """Return the name under which a manager notes how far it has come.
-
-    Two managers of one namespace, with schemas of different names, each read every message;
-    other instructions make no other reader, which would begin at the first message again.
-
-    Example:
-        >>> from holdfast import create_memory_store_manager
-        >>> reader_of(create_memory_store_manager(None, namespace="notes"))
-        'reflection'
-    """
-    kinds = sorted(schema.kind for schema in manager.schemas)
-    return READER if kinds == ["Memory"] else f"{READER}:{'+'.join(kinds)}"
+    """Return the name under which a manager notes how far it has come."""
+    return manager.reader
 
 
 @dataclass(frozen=True, slots=True)

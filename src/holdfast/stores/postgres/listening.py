@@ -50,9 +50,10 @@ class ServerListener:
     def _heard(self, seconds: float) -> bool:
         """Tell whether something was said within some seconds."""
         try:
-            db = self._open()
-            if db is None:
-                return self._woken.wait(seconds)
+            if self._db is None:
+                # What was said before is not heard: whoever waits looks once more.
+                return self._open() or self._woken.wait(seconds)
+            db = self._db
             return any(True for _ in db.notifies(timeout=seconds, stop_after=1))
         except psycopg.Error as error:
             log.warning("Waiting for jobs by the clock, since the connection broke: %s", error)
@@ -60,13 +61,14 @@ class ServerListener:
             self.close()
             return True
 
-    def _open(self) -> Connection | None:
-        """Return the connection; None as long as it is not to be tried again."""
-        if self._db is None and (not self._broken or time.monotonic() - self._broken > AGAIN):
-            db = self._connect()
-            db.execute(SQL("LISTEN {}").format(Identifier(self._name)), prepare=False)
-            self._db, self._broken = db, 0.0
-        return self._db
+    def _open(self) -> bool:
+        """Open the connection, unless one broke a moment ago; tell whether it is there."""
+        if self._broken and time.monotonic() - self._broken < AGAIN:
+            return False
+        db = self._connect()
+        db.execute(SQL("LISTEN {}").format(Identifier(self._name)), prepare=False)
+        self._db, self._broken = db, 0.0
+        return True
 
     def wake(self) -> None:
         """End a `wait` that goes on, within half a second, or the next one."""
