@@ -194,7 +194,9 @@ def test_a_fenced_store_gives_its_own_jobs_alone(store):
     put(store, namespace=("memories", "ines"))
     mine = store.scoped(NS)
     assert claim(mine, scope=NS) is None
+    assert mine.perform(NextJob(NS, ("reflect",))) is None
     put(store)
+    assert mine.perform(NextJob(NS, ("reflect",))) <= 0
     assert claim(mine, scope=NS).namespace == NS
     assert [job.namespace for job in mine.jobs()] == [NS]
 

@@ -51,10 +51,17 @@ def current() -> str | None:
     return carrier.get("traceparent")
 
 
-def submitted(handler: str) -> None:
-    """Count a job that was put."""
-    if api := _api():
-        api[2].submits.add(1, {"holdfast.handler": handler})
+@contextlib.contextmanager
+def submitting(handler: str) -> Iterator[None]:
+    """Note that a job is put: its span, and the counter."""
+    api = _api()
+    if api is None:
+        yield
+        return
+    about = {"holdfast.handler": handler}
+    with api[0].start_as_current_span(f"holdfast.submit {handler}", attributes=about):
+        yield
+    api[2].submits.add(1, about)
 
 
 @contextlib.contextmanager

@@ -155,6 +155,7 @@ class Worker:
         with self._changed:
             self._changed.wait_for(lambda: not self._running, grace)
             left, self._running = list(self._running.values()), {}
+            self._changed.notify_all()
         for job in left:
             self._settle(job, "again", note="handed back by a worker that was stopped")
         if self._thread is not None and self._thread is not threading.current_thread():
