@@ -237,7 +237,8 @@ class Worker:
         names = tuple(self._handlers)
         self._turn = (self._turn + 1) % len(names)
         turned = names[self._turn :] + names[: self._turn]
-        return self._store.perform(ClaimJob(self._scope, turned, self.name, self._lease))
+        held = tuple(job.fence for job in self._running.values())
+        return self._store.perform(ClaimJob(self._scope, turned, self.name, self._lease, held))
 
     def _begin(self, job: Job) -> None:
         with self._changed:
