@@ -26,6 +26,9 @@ PACE = 0.1
 CALL = 0.1
 """Seconds that a model call takes."""
 
+OFTEN = Retry(attempts=10_000)
+"""Each kill, and each jump of a clock beyond a lease, is an attempt; that is not what is tested."""
+
 _CONVERSATION = re.compile(r"<conversation>\n(.*)\n</conversation>", re.DOTALL)
 _MESSAGE = re.compile(r"<message [^>]*>(.*?)</message>", re.DOTALL)
 
@@ -127,27 +130,26 @@ def work(orders, lease, concurrency=2, seconds=CALL):
         worker.stop()
 
 
-def worker_of(orders, store, lease, concurrency=1, seconds=CALL, retry=None):
+def worker_of(orders, store, lease, concurrency=1, seconds=CALL):
     """Return a worker that notes how each run ended."""
 
     def ended(run):
         note(orders, "ended", type(run.error).__name__ if run.error else "done")
 
     handler = Reflect(manager_of(orders, seconds))
-    return Worker(store, [handler], concurrency=concurrency, lease=lease, retry=retry, ended=ended)
+    return Worker(store, [handler], concurrency=concurrency, lease=lease, retry=OFTEN, ended=ended)
 
 
 def work_while_the_clock_is_set(orders, submits, threads):
     """Let three workers work, each on a store of its own, while the clock is put back and forth."""
     spaces.datetime = Clock  # SQLite's stores ask no other clock
     rng = Random(orders.seed)
-    often = Retry(attempts=10_000)  # each jump beyond a lease is an attempt
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(orders.open())
         workers = []
         for number in range(3):
             one = replace(orders, name=f"w{number}")
-            workers.append(worker_of(one, stack.enter_context(one.open()), 30.0, retry=often))
+            workers.append(worker_of(one, stack.enter_context(one.open()), 30.0))
         for worker in workers:
             worker.start()
         executor = ReflectionExecutor(manager_of(orders), store=store, work=False)
