@@ -239,7 +239,7 @@ class Worker:
 
     def _renew(self) -> None:
         now = time.monotonic()
-        held = tuple(self._running.values())
+        held = self._held()
         if not held or now - self._renewed < self._lease / 4:
             self._renewed = now if not held else self._renewed
             return
@@ -247,11 +247,16 @@ class Worker:
         for job in self._store.perform(RenewJobs(self._scope, held, self._lease)):
             log.warning("Job %r in %r is another worker's by now.", job.name, job.namespace)
 
+    def _held(self) -> tuple[Job, ...]:
+        with self._changed:
+            return tuple(self._running.values())
+
     def _claim(self) -> Job | None:
         names = tuple(self._handlers)
         self._turn = (self._turn + 1) % len(names)
         turned = names[self._turn :] + names[: self._turn]
-        return self._store.perform(ClaimJob(self._scope, turned, self.name, self._lease))
+        held = tuple(job.fence for job in self._held())
+        return self._store.perform(ClaimJob(self._scope, turned, self.name, self._lease, held))
 
     def _begin(self, job: Job) -> None:
         with self._changed:

@@ -138,7 +138,7 @@ def next_job(op: NextJob) -> Plan[float | None]:
 def claim(op: ClaimJob) -> Plan[Job | None]:
     """Take the job that is due for longest."""
     now = yield from clock()
-    where = {**below(op.namespace), "now": now, "worker": op.worker}
+    where = {**below(op.namespace), "now": now, "held": list(op.held)}
     for handler in op.handlers:
         rows = yield Sql("due_job", {**where, "handler": handler})
         if rows:

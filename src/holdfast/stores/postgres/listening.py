@@ -50,10 +50,11 @@ class ServerListener:
     def _heard(self, seconds: float) -> bool:
         """Tell whether something was said within some seconds."""
         try:
-            if self._db is None:
-                # What was said before is not heard: whoever waits looks once more.
-                return self._open() or self._woken.wait(seconds)
+            if self._opens():
+                return True  # what was said before that was not heard
             db = self._db
+            if db is None:
+                return self._woken.wait(seconds)
             return any(True for _ in db.notifies(timeout=seconds, stop_after=1))
         except psycopg.Error as error:
             log.warning("Waiting for jobs by the clock, since the connection broke: %s", error)
@@ -61,13 +62,14 @@ class ServerListener:
             self.close()
             return True
 
-    def _open(self) -> bool:
-        """Open the connection, unless one broke a moment ago; tell whether it is there."""
-        if self._broken and time.monotonic() - self._broken < AGAIN:
+    def _opens(self) -> bool:
+        """Open the connection, where there is none and it is to be tried; tell whether it did."""
+        waits = self._broken and time.monotonic() - self._broken < AGAIN
+        if self._db is not None or waits:
             return False
-        db = self._connect()
-        db.execute(SQL("LISTEN {}").format(Identifier(self._name)), prepare=False)
-        self._db, self._broken = db, 0.0
+        self._db = self._connect()
+        self._db.execute(SQL("LISTEN {}").format(Identifier(self._name)), prepare=False)
+        self._broken = 0.0
         return True
 
     def wake(self) -> None:
