@@ -8,6 +8,7 @@ import time
 from concurrent.futures import CancelledError
 
 import pytest
+from blockbuster import BlockingError, blockbuster_ctx
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.graph import START, StateGraph
@@ -291,6 +292,20 @@ async def test_a_loop_is_never_blocked_and_awaits_the_future(store, manager):
         assert stored.ticket is not None
         assert len((await asyncio.wrap_future(stored)).inserted) == 1
         assert len(await later.asearch(namespace=NS)) == 2
+
+
+async def test_in_a_loop_nothing_is_called_that_blocks(store, manager):
+    with executor(manager, store) as later:
+        with blockbuster_ctx():
+            future = later.submit(said("tea"), config())
+            stored = await later.asubmit(said("cake"), config())
+            await asyncio.wrap_future(future)
+            await asyncio.wrap_future(stored)
+            assert len(await later.asearch(namespace=NS)) == 2
+            late = await later.asubmit(said("ferry"), config(), after_seconds=60)
+            assert await late.acancel()
+            with pytest.raises(BlockingError):
+                open_store(":memory:")  # so would be seen what blocks
 
 
 async def test_in_a_loop_what_cannot_be_stored_is_the_futures_error(manager, tmp_path):
