@@ -11,6 +11,8 @@ import asyncio
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar, cast
@@ -32,6 +34,9 @@ T = TypeVar("T")
 NO_STREAM = "nostream"
 """LangGraph's tag for a model whose tokens must not reach `stream_mode="messages"`."""
 
+
+AT_ONCE = 8
+"""How many flows run side by side at most, in threads."""
 
 _LOCKS = tuple(threading.Lock() for _ in range(256))
 _PAUSE = 0.001
@@ -82,7 +87,18 @@ class Perform:
     op: LedgerOp[Any]
 
 
-Effect = Ask | StoreOps | StoreCall | Hold | Perform
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Effect: run flows side by side, be sent their results in order.
+
+    The first error ends the others, as far as they have not begun or can be cancelled, and is
+    raised; what others met meanwhile is added to it as notes.
+    """
+
+    flows: Sequence[Flow[Any]]
+
+
+Effect = Ask | StoreOps | StoreCall | Hold | Perform | Together
 Flow = Generator[Effect, Any, T]
 
 
@@ -154,6 +170,8 @@ def _perform(effect: Effect, config: RunnableConfig | None) -> Any:
         return effect.lock.release
     if isinstance(effect, Perform):
         return effect.ledger.perform(effect.op)
+    if isinstance(effect, Together):
+        return _side_by_side(effect.flows, config)
     return _blocking(effect)()
 
 
@@ -168,12 +186,52 @@ async def _aperform(effect: Effect, config: RunnableConfig | None) -> Any:
     if isinstance(effect, Perform):
         performed = effect.ledger.aperform(effect.op)
         return await (_to_the_end(performed) if isinstance(effect.op, Commit) else performed)
+    if isinstance(effect, Together):
+        return await _aside_by_side(effect.flows, config)
     writes = (
         any(isinstance(op, PutOp) for op in effect.ops)
         if isinstance(effect, StoreOps)
         else effect.method in ("put", "delete")
     )
     return await (_to_the_end(_awaiting(effect)) if writes else _awaiting(effect))
+
+
+def _side_by_side(flows: Sequence[Flow[Any]], config: RunnableConfig | None) -> list[Any]:
+    if not flows:
+        return []
+    with ThreadPoolExecutor(min(len(flows), AT_ONCE)) as pool:
+        # Threads see the context variables of whoever asked, each in a copy of its own.
+        started = [pool.submit(copy_context().run, run, flow, config) for flow in flows]
+        wait(started, return_when=FIRST_EXCEPTION)
+        for future in started:
+            future.cancel()
+    errors = [e for future in started if not future.cancelled() and (e := future.exception())]
+    if errors:
+        raise _noted(errors)
+    return [future.result() for future in started]
+
+
+async def _aside_by_side(flows: Sequence[Flow[Any]], config: RunnableConfig | None) -> list[Any]:
+    tasks = [asyncio.ensure_future(arun(flow, config)) for flow in flows]
+    try:
+        if tasks:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    errors = [e for task in tasks if not task.cancelled() and (e := task.exception())]
+    if errors:
+        raise _noted(errors)
+    return [task.result() for task in tasks]
+
+
+def _noted(errors: Sequence[BaseException]) -> BaseException:
+    """Return the first error, with what the others say as notes."""
+    first = errors[0]
+    for other in errors[1:]:
+        first.add_note(f"Beside it: {type(other).__name__}: {other}")
+    return first
 
 
 def _blocking(effect: StoreOps | StoreCall) -> Callable[[], Any]:

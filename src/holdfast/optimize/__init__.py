@@ -1,0 +1,31 @@
+"""Feedback becomes better prompts: how an agent should act, learned from what it did."""
+
+from holdfast.optimize.optimizer import (
+    OptimizedPrompt,
+    OptimizerInput,
+    Prompt,
+    PromptOptimizer,
+    create_prompt_optimizer,
+)
+from holdfast.optimize.proposing import Proposal, Proposer, Task
+from holdfast.optimize.several import (
+    MultiPromptOptimizer,
+    MultiPromptOptimizerInput,
+    create_multi_prompt_optimizer,
+)
+from holdfast.optimize.trajectories import AnnotatedTrajectory
+
+__all__ = [
+    "AnnotatedTrajectory",
+    "MultiPromptOptimizer",
+    "MultiPromptOptimizerInput",
+    "OptimizedPrompt",
+    "OptimizerInput",
+    "Prompt",
+    "PromptOptimizer",
+    "Proposal",
+    "Proposer",
+    "Task",
+    "create_multi_prompt_optimizer",
+    "create_prompt_optimizer",
+]

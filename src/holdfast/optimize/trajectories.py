@@ -1,0 +1,166 @@
+"""Trajectories: what an agent did, with feedback, in every form that callers have it in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from langchain_core.messages import BaseMessage
+
+from holdfast.errors import InputError, shown
+from holdfast.memory import Message
+from holdfast.wording import read_messages, render_messages
+from holdfast.wording.conversation import quoted
+
+_ROLES = frozenset(
+    ("user", "human", "assistant", "ai", "system", "developer", "tool", "function", "remove")
+)
+
+FORMS = (
+    "a text, a list of messages, (messages, feedback), AnnotatedTrajectory(messages, feedback), "
+    "{'messages': [...], 'feedback': ...}, or a list of these"
+)
+
+
+class AnnotatedTrajectory(NamedTuple):
+    """A conversation, or other work of an agent, with what somebody thought of it.
+
+    Args:
+        messages: In any form that LangChain takes.
+        feedback: A text, a dict of texts, scores and booleans, a score, or None.
+
+    Example:
+        >>> talk = [{"role": "user", "content": "Shorter, please."}]
+        >>> AnnotatedTrajectory(talk, {"score": 0, "comment": "too long"}).feedback["score"]
+        0
+    """
+
+    messages: Sequence[Any]
+    feedback: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """A trajectory, read.
+
+    Args:
+        messages: What was said; empty where `text` says it.
+        feedback: As it was given.
+        text: A conversation that came as one text.
+    """
+
+    messages: tuple[Message, ...] = ()
+    feedback: Any = None
+    text: str = ""
+
+    def rendered(self) -> str:
+        """Return it as quoted data for a model."""
+        said = render_messages(self.messages) if self.messages else quoted(self.text)
+        told = rendered_feedback(self.feedback)
+        return f"{said}\n<feedback>{quoted(told)}</feedback>" if told else said
+
+
+def read_trajectories(given: Any) -> list[Trajectory]:
+    """Return trajectories from any of their forms.
+
+    Args:
+        given: A text; a list of messages; one `(messages, feedback)`; an `AnnotatedTrajectory`; a
+            dict with `messages`; or a list of any of these.
+
+    Raises:
+        InputError: There is none, or one cannot be read; the error names the first.
+
+    Example:
+        >>> talk = [("user", "Shorter!"), ("assistant", "Yes.")]
+        >>> [len(read_trajectories(form)) for form in (talk, (talk, "good"), [talk, (talk, 1)])]
+        [1, 1, 2]
+    """
+    one = _one(given)
+    if one is not None:
+        return [one]
+    if not isinstance(given, list | tuple) or not given:
+        raise InputError(f"There are no trajectories in {shown(given)}. Give {FORMS}.")
+    found: list[Trajectory] = []
+    for number, each in enumerate(given):
+        read = _one(each)
+        if read is None:
+            raise InputError(f"trajectories[{number}] cannot be read: {shown(each)}. Give {FORMS}.")
+        found.append(read)
+    return found
+
+
+def _one(given: Any) -> Trajectory | None:
+    """Return what one trajectory says; None where it is none by itself."""
+    if isinstance(given, str):
+        return Trajectory(text=given) if given.strip() else None
+    if isinstance(given, Mapping):
+        if not _is_conversation(given.get("messages")):
+            return None
+        return _read(given["messages"], given.get("feedback"))
+    if isinstance(given, AnnotatedTrajectory):
+        return _read(given.messages, given.feedback) if _is_conversation(given.messages) else None
+    if _is_conversation(given):
+        return _read(given, None)
+    if _is_pair(given):
+        return _read(given[0], given[1])
+    return None
+
+
+def _read(messages: Sequence[Any], feedback: Any) -> Trajectory:
+    return Trajectory(tuple(read_messages(messages)), feedback)
+
+
+def _is_pair(given: Any) -> bool:
+    """Tell (messages, feedback) from two conversations."""
+    if not isinstance(given, list | tuple) or len(given) != 2 or not _is_conversation(given[0]):
+        return False
+    feedback = given[1]
+    if isinstance(feedback, Mapping):
+        return "messages" not in feedback
+    return feedback is None or isinstance(feedback, str | int | float)
+
+
+def _is_conversation(given: Any) -> bool:
+    return isinstance(given, list | tuple) and bool(given) and all(map(_is_message, given))
+
+
+def _is_message(given: Any) -> bool:
+    """Tell a message from feedback and from a conversation."""
+    if isinstance(given, BaseMessage):
+        return True
+    if isinstance(given, Mapping):
+        return ("role" in given or "type" in given) and "messages" not in given
+    is_pair = isinstance(given, list | tuple) and len(given) == 2
+    return is_pair and all(isinstance(part, str) for part in given) and given[0] in _ROLES
+
+
+def rendered_feedback(feedback: Any) -> str:
+    """Return feedback as a text.
+
+    Example:
+        >>> rendered_feedback({"score": 0, "comment": "too long"})
+        'score: 0\\ncomment: too long'
+    """
+    if feedback is None or feedback == "":
+        return ""
+    if isinstance(feedback, str):
+        return feedback
+    if isinstance(feedback, Mapping):
+        return "\n".join(f"{name}: {_plain(value)}" for name, value in feedback.items())
+    if isinstance(feedback, int | float):
+        return f"score: {feedback}"
+    return _plain(feedback)
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def rendered(trajectories: Sequence[Trajectory]) -> str:
+    """Return trajectories as quoted data for a model, each in tags of its own."""
+    return "\n\n".join(
+        f'<trajectory number="{number}">\n{one.rendered()}\n</trajectory>'
+        for number, one in enumerate(trajectories, 1)
+    )
