@@ -52,10 +52,8 @@ def _in_mustache(prompt: str) -> list[str]:
 
 
 def _in_jinja(prompt: str) -> list[str]:
-    found = (
-        " ".join((value or tag).strip("-+ \n").split()) for value, tag in _JINJA.findall(prompt)
-    )
-    return [tag for tag in found if tag]
+    tags = ((value or tag).strip("-+ \n") for value, tag in _JINJA.findall(prompt))
+    return [" ".join(tag.split()) for tag in tags if tag]
 
 
 _READERS: dict[str, Callable[[str], list[str]]] = {
