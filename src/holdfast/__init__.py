@@ -45,6 +45,15 @@ if TYPE_CHECKING:
         Rule,
     )
     from holdfast.namespace import NamespaceTemplate, decode_label, encode_label
+    from holdfast.optimize import (
+        AnnotatedTrajectory,
+        MultiPromptOptimizerInput,
+        OptimizedPrompt,
+        OptimizerInput,
+        Prompt,
+        create_multi_prompt_optimizer,
+        create_prompt_optimizer,
+    )
     from holdfast.ranking.weights import Ranking
     from holdfast.retrieval.asking import arecall, recall
     from holdfast.retrieval.context import Context, Recalled
@@ -97,6 +106,15 @@ _ROOMS = {
         "Rule",
     ),
     "holdfast.namespace": ("NamespaceTemplate", "decode_label", "encode_label"),
+    "holdfast.optimize": (
+        "AnnotatedTrajectory",
+        "MultiPromptOptimizerInput",
+        "OptimizedPrompt",
+        "OptimizerInput",
+        "Prompt",
+        "create_multi_prompt_optimizer",
+        "create_prompt_optimizer",
+    ),
     "holdfast.ranking.weights": ("Ranking",),
     "holdfast.retrieval.asking": ("arecall", "recall"),
     "holdfast.retrieval.context": ("Context", "Recalled"),
@@ -113,6 +131,7 @@ _ROOMS = {
 _WHERE = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
+    "AnnotatedTrajectory",
     "Change",
     "ChangeSet",
     "ConfigurationError",
@@ -131,9 +150,13 @@ __all__ = [
     "Memory",
     "MemoryPhase",
     "MemoryStoreManager",
+    "MultiPromptOptimizerInput",
     "NamespaceTemplate",
+    "OptimizedPrompt",
+    "OptimizerInput",
     "Outcome",
     "PostgresStore",
+    "Prompt",
     "Provenance",
     "Ranking",
     "Recalled",
@@ -158,6 +181,8 @@ __all__ = [
     "create_memory_searcher",
     "create_memory_store_enricher",
     "create_memory_store_manager",
+    "create_multi_prompt_optimizer",
+    "create_prompt_optimizer",
     "create_search_memory_tool",
     "create_thread_extractor",
     "create_thread_summarizer",

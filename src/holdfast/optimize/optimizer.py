@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Mapping
-from typing import Any, Literal, Required, TypedDict
+from typing import Any, Literal, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
@@ -157,7 +157,7 @@ def read_prompt(given: Any, where: str = "prompt") -> Prompt:
     for name in ("update_instructions", "when_to_update"):
         if not isinstance(given.get(name), str | None):
             raise InputError(f"{where}[{name!r}] must be a text, got {shown(given[name])}.")
-    return Prompt(**given)  # type: ignore[typeddict-item]
+    return cast("Prompt", dict(given))
 
 
 def create_prompt_optimizer(
