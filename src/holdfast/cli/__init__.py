@@ -1,6 +1,19 @@
 """The command line: `holdfast remember | recall | list | forget | export | eval | ...`."""
 
-from holdfast.cli import commands, evaluation_commands, ledger_commands, store_commands
+from holdfast.cli import (
+    commands,
+    consolidation_commands,
+    evaluation_commands,
+    ledger_commands,
+    store_commands,
+)
 from holdfast.cli.shared import app
 
-__all__ = ["app", "commands", "evaluation_commands", "ledger_commands", "store_commands"]
+__all__ = [
+    "app",
+    "commands",
+    "consolidation_commands",
+    "evaluation_commands",
+    "ledger_commands",
+    "store_commands",
+]
