@@ -159,10 +159,26 @@ class ReferenceStore:
             earlier = [v for v in line if v.revision < undone[0].revision]
             like = earlier[-1] if earlier and _state(earlier[-1]) == now else line[-1]
             value, indexed, links = now
+            links = tuple(key for key in links if self._still(place, key, chosen))
+            if (value, indexed, links) == _state(line[-1]):
+                continue
             writes.append((place, value, indexed, (), links, like.revision))
         if writes:
             self.write(writes)
         return refused, bool(writes)
+
+    def _still(self, place, key, chosen):
+        """Tell whether a memory that was superseded was not written anew since."""
+        other = place[0], key
+        written = [
+            v.revision for v in self.lines.get(other, ()) if (other, v.revision) not in chosen
+        ]
+        linked = [
+            v.revision
+            for v in self.lines[place]
+            if key in v.supersedes and (place, v.revision) not in chosen
+        ]
+        return max(written, default=0) <= max(linked, default=0)
 
     # Erasing
 

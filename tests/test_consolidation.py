@@ -605,12 +605,14 @@ def asked_for(call):
     return ("PatchDoc", {"json_doc_id": f"m{call[1]}", **change})
 
 
-def filled(store, given):
+def filled(store, given, *, anew):
     for key, (text, importance, pin, ttl, since) in zip(KEYS, given, strict=False):
         beside = {"importance": importance, "pin": pin, "ttl": ttl, "valid_from": since}
         store.commit(ChangeSet(NS, (Write(key, told(text), **beside),)))
     first = Write("k1", told("Nora was here"), supersedes=("k2",) if len(given) > 1 else ())
     store.commit(ChangeSet(NS, (first,)))
+    if anew:
+        store.put(NS, "k2", told("Nora has a cat"))
 
 
 def newer_than(key, after):
@@ -629,10 +631,11 @@ def newer_than(key, after):
     memories,
     st.lists(st.lists(calls, max_size=6), min_size=1, max_size=6),
     st.integers(30, 200),
+    st.booleans(),
 )
-def test_nothing_is_ever_deleted_and_a_revert_restores_exactly(given_, answers, window):
+def test_nothing_is_ever_deleted_and_a_revert_restores_exactly(given_, answers, window, anew):
     with open_store(":memory:") as store:
-        filled(store, given_)
+        filled(store, given_, anew=anew)
         before = state(store)
         script = iter(answers)
         manager = manager_of(lambda request: [asked_for(call) for call in next(script, [])])

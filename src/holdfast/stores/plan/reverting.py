@@ -42,6 +42,10 @@ def revert(op: Revert, indexing: Indexing) -> Plan[Undoing]:
             found.refused.append(Change("rejected", key, kind, content, None, reason=reason))
         if now == _state(last):
             continue
+        made_from = _base(now, versions, line) or last["id"]
+        now = yield from _still(now, space, line, chosen)
+        if now == _state(last):
+            continue
         fields = now.beside["fields"]
         found.writes.append(
             Prepared(
@@ -51,7 +55,7 @@ def revert(op: Revert, indexing: Indexing) -> Plan[Undoing]:
                 texts=indexing.texts(now.value, fields) if now.value is not None else [],
                 expect=last["revision"] if last["value"] is not None else 0,
                 provenance=Provenance(who="person"),
-                base=_base(now, versions, line) or last["id"],
+                base=made_from,
                 state=last["state"],
                 **now.beside,
             )
@@ -123,6 +127,29 @@ def _without(versions: Sequence[Row], line: Sequence[Row]) -> tuple[_State, list
         now = _State(dict(merged) if isinstance(merged, Mapping) else now.value, beside)
         reasons += conflicts
     return now, reasons
+
+
+def _still(
+    now: _State,
+    space: int,
+    line: Sequence[Row],
+    chosen: Mapping[tuple[int, str], Sequence[Row]],
+) -> Plan[_State]:
+    """Return a state that supersedes nothing which was written anew, and so is believed, since."""
+    left: list[str] = []
+    for key in now.beside["supersedes"]:
+        older = yield Sql("history", {"space": space, "key": key, "now": now_text()})
+        written = _newest(older, chosen.get((space, key), ()))
+        linking = [row for row in line if key in row["supersedes"]]
+        if written <= _newest(linking, chosen[space, line[-1]["key"]]):
+            left.append(key)
+    return _State(now.value, {**now.beside, "supersedes": tuple(left)})
+
+
+def _newest(rows: Sequence[Row], undone: Sequence[Row]) -> int:
+    """Return the revision of the newest of some versions that is not undone; 0 for none."""
+    revisions = {row["revision"] for row in rows} - {row["revision"] for row in undone}
+    return max(revisions, default=0)
 
 
 def _base(now: _State, versions: Sequence[Row], line: Sequence[Row]) -> int | None:
