@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.store.base import BaseStore
 
 from holdfast.errors import ConfigurationError, shown
 from holdfast.extract import Draft, Known, model_name
@@ -22,9 +23,6 @@ from holdfast.managers.superseding import Planned, Window, joined
 from holdfast.memory import Change, Receipt, Usage
 from holdfast.namespace import NamespaceTemplate, current_config, decode_namespace
 from holdfast.operations import Commit, ReadCursor
-
-if TYPE_CHECKING:
-    from langgraph.store.base import BaseStore
 
 WINDOW = 4_000
 """Tokens of memories that a model is shown at once."""
