@@ -14,7 +14,7 @@ test: $(VENV)/.dev
 # The long runs: many more kills, races and tenants than `make test` has time for.
 test-faults: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/faults tests/test_scope.py -v \
-		--sqlite-rounds 200 --postgres-rounds 50 --updates 500 --scope-calls 100000 \
+		--sqlite-rounds 200 --postgres-rounds 50 --updates 500 --submits 1000 --scope-calls 100000 \
 		--result=benchmarks/results/faults.md
 
 check: $(VENV)/.dev

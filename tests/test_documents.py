@@ -28,6 +28,7 @@ CHATS = {
 
 # What a real model might answer, where a document names one.
 ANSWERS = {
+    "harbour office": [("Memory", {"content": "Nora starts at the harbour office on 4 May."})],
     "The move is on 25 April": [("Memory", {"content": "Nora moves to Lisbon on 25 April."})],
     "Bob now leads": [("Memory", {"content": "Bob leads the ML team."})],
 }

@@ -1,11 +1,14 @@
 """What a queue of jobs does, on either store: put, claimed, settled, withdrawn, spent."""
 
+import os
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
-from holdfast import ChangeSet, Fence, Job, Said, Source, Ticket, Write
+from holdfast import ChangeSet, Fence, Job, Said, Source, Ticket, Write, open_store
 from holdfast.errors import ClaimLost, InputError
 from holdfast.job import without_contents
 from holdfast.memory import Change, Message, Receipt, Usage
@@ -25,8 +28,8 @@ def put(store, name="reflect monday", namespace=NS, **settings):
     return Ticket(namespace, name, ticket)
 
 
-def claim(store, worker="w1", lease=60.0, scope=()):
-    return store.perform(ClaimJob(scope, ("reflect",), worker, lease))
+def claim(store, worker="w1", lease=60.0, scope=(), held=()):
+    return store.perform(ClaimJob(scope, ("reflect",), worker, lease, held))
 
 
 def settle(store, job, end="done", **settings):
@@ -84,7 +87,7 @@ def test_the_job_of_a_silent_worker_is_taken_over_and_its_commits_are_refused(st
     put(store)
     slept = claim(store, lease=0.05)
     time.sleep(0.1)
-    assert claim(store, "w1") is None  # from itself a worker takes nothing over
+    assert claim(store, "w1", held=(slept.fence,)) is None  # it is still doing it
     again = claim(store, "w2")
     assert again.fence != slept.fence
     for job, stays in ((slept, False), (again, True)):
@@ -194,7 +197,9 @@ def test_a_fenced_store_gives_its_own_jobs_alone(store):
     put(store, namespace=("memories", "ines"))
     mine = store.scoped(NS)
     assert claim(mine, scope=NS) is None
+    assert mine.perform(NextJob(NS, ("reflect",))) is None
     put(store)
+    assert mine.perform(NextJob(NS, ("reflect",))) <= 0
     assert claim(mine, scope=NS).namespace == NS
     assert [job.namespace for job in mine.jobs()] == [NS]
 
@@ -208,6 +213,34 @@ def test_who_listens_is_woken_by_another_connection(opened):
     listener.wait(10)
     assert 0.2 < time.monotonic() - began < 5
     listener.close()
+
+
+def test_who_listens_hears_what_was_put_before_it_first_waits(opened):
+    here, there = opened(), opened()
+    listener = here.listen()
+    put(there)
+    began = time.monotonic()
+    listener.wait(10)
+    assert time.monotonic() - began < 5
+    listener.close()
+
+
+def test_who_listens_hears_two_commits_within_one_tick_of_a_coarse_clock(tmp_path):
+    with open_store(tmp_path / "x.db") as here, open_store(tmp_path / "x.db") as there:
+        log = tmp_path / "x.db-wal"
+        for _ in range(2):
+            put(there)
+        with closing(sqlite3.connect(tmp_path / "x.db")) as db:
+            db.execute("PRAGMA wal_checkpoint")  # the log is written from its beginning again
+        listener = here.listen()
+        before = os.stat(log)
+        listener.wait(0.01)
+        put(there)
+        assert os.stat(log).st_size == before.st_size
+        os.utime(log, ns=(before.st_atime_ns, before.st_mtime_ns))
+        began = time.monotonic()
+        listener.wait(5)
+        assert time.monotonic() - began < 4
 
 
 def test_limits_of_a_day_leave_the_seconds_until_the_next(store):

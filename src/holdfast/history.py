@@ -279,10 +279,13 @@ class Said:
     Args:
         messages: In order.
         thread: Its name; None names it by a digest of these messages.
+        read_by: A reader who has read them, so that its cursor moves to their end, where it had
+            read all that was said before.
     """
 
     messages: tuple[Message, ...]
     thread: str | None = None
+    read_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,9 @@ def thread_of(config: RunnableConfig) -> str | None:
         >>> thread_of({"configurable": {"thread_id": 7}})
         '7'
     """
-    thread = (config.get("configurable") or {}).get("thread_id")
+    given = config.get("configurable") or {}
+    # Where a reflection has a thread of its own on a server, this is what it is about.
+    thread = given.get("conversation_thread_id") or given.get("thread_id")
     if thread in (None, ""):
         return None
     if not is_storable(str(thread)):

@@ -9,6 +9,7 @@ def pytest_addoption(parser):
     group.addoption("--sqlite-rounds", type=int, default=10, help="processes killed on SQLite")
     group.addoption("--postgres-rounds", type=int, default=5, help="processes killed on PostgreSQL")
     group.addoption("--updates", type=int, default=40, help="updates by each of 8 processes")
+    group.addoption("--submits", type=int, default=150, help="reflections while workers are killed")
 
 
 @pytest.fixture

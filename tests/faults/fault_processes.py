@@ -18,9 +18,12 @@ processes.set_forkserver_preload(
         "langchain_core.embeddings",
         "numpy",
         "holdfast.embed",
+        "holdfast.jobs",
+        "holdfast.managers.executor",
         "holdfast.stores.postgres.database",
         "holdfast.stores.postgres.store",
         "holdfast.stores.sqlite.store",
+        "holdfast.testing",
     ]
 )
 

@@ -4,7 +4,7 @@ import pytest
 from langchain.chat_models import init_chat_model
 from langgraph.func import entrypoint
 
-from holdfast import create_memory_store_manager
+from holdfast import ReflectionExecutor, create_memory_store_manager
 
 MODEL = "anthropic:claude-3-5-sonnet-latest"
 FACTS = ["User is fond of goats", "User has a goat named Bramble"]
@@ -52,22 +52,44 @@ async def test_background_quickstart(provider, store, memory_manager):
     assert len(provider.requests) == 4
 
 
-def test_delayed_processing_without_its_executor(provider, store, memory_manager):
-    """delayed_processing, block 1: the store manager's part, run at once and not later."""
+def test_delayed_processing(provider, store, memory_manager):
+    """delayed_processing, block 1: one executor beside the graph, which has the store."""
     llm = init_chat_model(MODEL)  # Corrected: the guide uses llm without defining it.
+    executor = ReflectionExecutor(memory_manager)
 
     @entrypoint(store=store)
     def chat(message: str):
         response = llm.invoke(message)
         to_process = {"messages": [{"role": "user", "content": message}, response]}
-        return {"said": response.content, "remembered": memory_manager.invoke(to_process)}
+        delay = 0.5
+        executor.submit(to_process, after_seconds=delay)
+        return response.content
 
-    provider.will_say("Hay and hedges, then?", [("Memory", {"content": FACTS[0]})])
-    done = chat.invoke("I'm fond of goats.")
-    assert done["said"] == "Hay and hedges, then?"
-    (item,) = store.search(("memories",))
-    assert done["remembered"] == [
-        {"namespace": ("memories",), "key": item.key, "value": item.value}
-    ]
-    assert "I'm fond of goats." in provider.prompts[1]
-    assert "Hay and hedges, then?" in provider.prompts[1]
+    told = {"configurable": {"thread_id": "goats"}}
+    provider.will_say("Hay and hedges, then?", "Bramble is a fine name.")
+    assert chat.invoke("I'm fond of goats.", told) == "Hay and hedges, then?"
+    # It goes on talking before the delay is over: there is one reflection, over both turns.
+    chat.invoke("Mine is called Bramble.", told)
+    provider.will_say([("Memory", {"content": fact}) for fact in FACTS])
+    executor.shutdown(wait=True)
+    found = store.search(("memories",))
+    assert sorted(item.value["content"]["content"] for item in found) == sorted(FACTS)
+    assert len(provider.prompts) == 3
+    for said in ("I'm fond of goats.", "Hay and hedges", "Mine is called Bramble.", "a fine name"):
+        assert said in provider.prompts[2]
+
+
+def test_delayed_processing_with_the_store_given(provider, store, memory_manager):
+    """delayed_processing, block 1, with the executor's own store, and a future to wait for."""
+    provider.will_say([("Memory", {"content": FACTS[0]})])
+    with ReflectionExecutor(memory_manager, store=store) as executor:
+        future = executor.submit(
+            {"messages": [{"role": "user", "content": "I'm fond of goats."}]},
+            config={"configurable": {"thread_id": "goats"}},
+            after_seconds=0.1,
+        )
+        receipt = future.result(timeout=10)
+        (found,) = executor.search(query="goats")
+    assert [change.key for change in receipt.inserted] == [found["key"]]
+    assert found["namespace"] == ("memories",)
+    assert found["value"]["content"] == {"content": FACTS[0]}

@@ -4,6 +4,7 @@ from holdfast.cli import (
     commands,
     consolidation_commands,
     evaluation_commands,
+    job_commands,
     ledger_commands,
     store_commands,
 )
@@ -14,6 +15,7 @@ __all__ = [
     "commands",
     "consolidation_commands",
     "evaluation_commands",
+    "job_commands",
     "ledger_commands",
     "store_commands",
 ]

@@ -81,8 +81,8 @@ class Desk:
             self._live[place] = config
             if len(self._live) > LIVE:
                 self._live.popitem(last=False)
-        receipt = self._ledger.commit(changes)
-        telemetry.submitted(job.handler)
+        with telemetry.submitting(job.handler):
+            receipt = self._ledger.commit(changes)
         (number,) = receipt.tickets
         with self._lock:
             self._mine[place] = (number, time.monotonic() + job.after)

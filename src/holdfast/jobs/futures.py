@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
@@ -52,6 +53,10 @@ class JobFuture(Future[Any]):
             return self.cancelled()
         withdrawn = self.ticket is None or self._withdraw is None or self._withdraw(self.ticket)
         return withdrawn and super().cancel()
+
+    async def acancel(self) -> bool:
+        """Withdraw the job without blocking the loop, as `cancel` does for some milliseconds."""
+        return await asyncio.to_thread(self.cancel)
 
     def settle(self, outcome: Outcome) -> None:
         """Take how the job ended."""

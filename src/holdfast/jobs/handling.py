@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
@@ -13,7 +13,7 @@ from holdfast.errors import ConfigurationError, HoldfastError, InputError, cut
 from holdfast.flow import Ask, Flow, Perform, T
 from holdfast.job import Job
 from holdfast.ledger import LedgerStore
-from holdfast.memory import Receipt, Usage
+from holdfast.memory import Usage
 from holdfast.operations import Spend
 
 _HOPELESS = (ConfigurationError, InputError)
@@ -122,8 +122,8 @@ class Handler(Protocol):
     def name(self) -> str:
         """The `Job.handler` that it takes."""
 
-    def __call__(self, duty: Duty) -> Receipt | None:
-        """Do a job; return what it did.
+    def __call__(self, duty: Duty) -> Any:
+        """Do a job; return what it did: a `Receipt` is kept, without its contents.
 
         Raises:
             Exception: Whatever went wrong: the job is tried again later, or given up.

@@ -51,10 +51,17 @@ def current() -> str | None:
     return carrier.get("traceparent")
 
 
-def submitted(handler: str) -> None:
-    """Count a job that was put."""
-    if api := _api():
-        api[2].submits.add(1, {"holdfast.handler": handler})
+@contextlib.contextmanager
+def submitting(handler: str) -> Iterator[None]:
+    """Note that a job is put: its span, and the counter."""
+    api = _api()
+    if api is None:
+        yield
+        return
+    about = {"holdfast.handler": handler}
+    with api[0].start_as_current_span(f"holdfast.submit {handler}", attributes=about):
+        yield
+    api[2].submits.add(1, about)
 
 
 @contextlib.contextmanager
@@ -79,9 +86,7 @@ def running(job: Job) -> Iterator[Any]:
     meters.runs.record(time.monotonic() - began, about)
 
 
-def ended(
-    span: Any, job: Job, receipt: Receipt | None, error: BaseException | None, *, over: bool
-) -> None:
+def ended(span: Any, job: Job, result: Any, error: BaseException | None, *, over: bool) -> None:
     """Note how a run ended: its span, and the counters."""
     api = _api()
     if api is None or span is None:
@@ -95,6 +100,6 @@ def ended(
     meters.ends.add(1, about)
     if end == "again":
         meters.retries.add(1, about)
-    if receipt is not None and receipt.usage.model_calls:
-        meters.calls.add(receipt.usage.model_calls, about)
-        meters.tokens.add(receipt.usage.total_tokens, about)
+    if isinstance(result, Receipt) and result.usage.model_calls:
+        meters.calls.add(result.usage.model_calls, about)
+        meters.tokens.add(result.usage.total_tokens, about)

@@ -9,13 +9,17 @@ from holdfast.stores.base import SqlStore
 
 
 class Reindex:
-    """Embeds what has no vector of the store's embedder yet, in a namespace and below."""
+    """Embeds what has no vector of the store's embedder yet.
+
+    In a job's namespace and below, or wherever the store reaches: payload `{"all": True}`.
+    """
 
     name = "reindex"
 
     def __call__(self, duty: Duty) -> Receipt | None:
         """Do a job; to do it twice does no harm."""
-        duty.store.reindex(duty.job.namespace)
+        whole = duty.job.payload.get("all") is True
+        duty.store.reindex(duty.store.scope if whole else duty.job.namespace)
         return None
 
 

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -49,7 +50,7 @@ class Ended:
     """
 
     job: Job
-    result: Receipt | None = None
+    result: Any = None
     error: BaseException | None = None
     over: bool = True
 
@@ -121,7 +122,8 @@ class Worker:
         self._stopping = False
         self._turn = 0
         self._done = 0
-        self._idle = False
+        self._rounds = 0
+        self._idle_in = 0  # the last round that found nothing to do
         self._renewed = time.monotonic()
         self._listener = store.listen()
         self._thread: threading.Thread | None = None
@@ -153,6 +155,7 @@ class Worker:
         with self._changed:
             self._changed.wait_for(lambda: not self._running, grace)
             left, self._running = list(self._running.values()), {}
+            self._changed.notify_all()
         for job in left:
             self._settle(job, "again", note="handed back by a worker that was stopped")
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -168,12 +171,21 @@ class Worker:
         Returns:
             How many runs of jobs came to their end.
         """
-        self.start()
+        due = 0
+        if progress is not None:
+            now = datetime.now(UTC)
+            waiting = self._store.jobs()
+            due = sum(job.wake_at is not None and job.wake_at <= now for job in waiting)
         with self._changed:
-            while not self._idle and self._thread is not None and self._thread.is_alive():
+            begun = self._rounds
+        self.start()
+        self.wake()
+        with self._changed:
+            # A round that began before may have looked before what is due was put.
+            while self._idle_in <= begun and self._thread is not None and self._thread.is_alive():
                 self._changed.wait(0.2)
                 if progress is not None:
-                    progress(self._done, self._done + len(self._running))
+                    progress(self._done, max(due, self._done + len(self._running)))
         self.stop(FOREVER)
         return self._done
 
@@ -195,7 +207,6 @@ class Worker:
         finally:
             self._listener.close()
             with self._changed:
-                self._idle = True
                 self._changed.notify_all()
 
     def _keep_leases(self) -> None:
@@ -207,6 +218,8 @@ class Worker:
 
     def _round(self) -> float:
         """Renew leases, and begin what is due; return the seconds to wait."""
+        with self._changed:
+            self._rounds += 1
         self._renew()
         until_due: float | None = None
         while len(self._running) < self._concurrency and not self._stopping:
@@ -218,14 +231,15 @@ class Worker:
         free = len(self._running) < self._concurrency
         due = until_due if free and until_due is not None else IDLE
         with self._changed:
-            self._idle = not self._running and (until_due is None or until_due > 0)
+            if not self._running and (until_due is None or until_due > 0):
+                self._idle_in = self._rounds
             self._changed.notify_all()
         # What is due and was not to be had is another worker's, or not for this one's fence.
         return min(IDLE, self._lease / 3, due if due > 0 else 0.5)
 
     def _renew(self) -> None:
         now = time.monotonic()
-        held = tuple(self._running.values())
+        held = self._held()
         if not held or now - self._renewed < self._lease / 4:
             self._renewed = now if not held else self._renewed
             return
@@ -233,11 +247,16 @@ class Worker:
         for job in self._store.perform(RenewJobs(self._scope, held, self._lease)):
             log.warning("Job %r in %r is another worker's by now.", job.name, job.namespace)
 
+    def _held(self) -> tuple[Job, ...]:
+        with self._changed:
+            return tuple(self._running.values())
+
     def _claim(self) -> Job | None:
         names = tuple(self._handlers)
         self._turn = (self._turn + 1) % len(names)
         turned = names[self._turn :] + names[: self._turn]
-        return self._store.perform(ClaimJob(self._scope, turned, self.name, self._lease))
+        held = tuple(job.fence for job in self._held())
+        return self._store.perform(ClaimJob(self._scope, turned, self.name, self._lease, held))
 
     def _begin(self, job: Job) -> None:
         with self._changed:
@@ -253,7 +272,7 @@ class Worker:
     # One job
 
     def _run(self, job: Job) -> None:
-        ended = Ended(job)
+        ended = Ended(job, over=False)
         try:
             with telemetry.running(job) as span:
                 ended = self._ended(job)
@@ -284,7 +303,8 @@ class Worker:
             return Ended(job, error=error, over=False)
         except BaseException as error:
             return self._failed(job, error)
-        held = self._settle(job, "done", receipt=result)
+        told = result if isinstance(result, Receipt) else None
+        held = self._settle(job, "done", receipt=told)
         return Ended(job, result, over=held)
 
     def _failed(self, job: Job, error: BaseException) -> Ended:

@@ -7,9 +7,8 @@ import contextvars
 import os
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, overload
 
@@ -17,13 +16,13 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.store.base import BaseStore
 
 from holdfast.errors import ConfigurationError, shown
-from holdfast.history import ChangeSet
 from holdfast.job import Job
 from holdfast.jobs import telemetry
+from holdfast.jobs.carriers import Carrier
 from holdfast.jobs.desk import Desk
 from holdfast.jobs.futures import JobFuture
 from holdfast.jobs.handling import Limits, Retry
-from holdfast.jobs.remote import Carrier, RemoteReflectionExecutor
+from holdfast.jobs.remote import RemoteReflectionExecutor
 from holdfast.jobs.running import Run
 from holdfast.jobs.worker import LEASE
 from holdfast.ledger import LedgerStore
@@ -94,7 +93,7 @@ class LocalReflectionExecutor:
         self._reader = reader
         self._reading = reading
         self._lock = threading.Lock()
-        self._desks: dict[int, tuple[BaseStore, Desk]] = {}
+        self._desks: dict[tuple[int, tuple[str, ...]], tuple[BaseStore, Desk]] = {}
         self._process = os.getpid()
         self._is_shut = False
         # One thread, so that what is put first is first; only from within an event loop.
@@ -132,9 +131,8 @@ class LocalReflectionExecutor:
             InputError: The payload cannot be read; nothing was stored.
             StoreError: It could not be stored.
         """
-        desk, changes, merged = self._prepared(payload, config, after_seconds, thread_id)
         future = JobFuture()
-        put = partial(desk.put, changes, merged, future)
+        put = self._prepared(future, payload, config, after_seconds, thread_id)
         if not _in_a_loop():
             put()
             return future
@@ -159,17 +157,21 @@ class LocalReflectionExecutor:
         thread_id: str | uuid.UUID | _Left | None = LEFT_OUT,
     ) -> JobFuture:
         """Let a conversation be reflected on later, and await that it is stored; see `submit`."""
-        desk, changes, merged = self._prepared(payload, config, after_seconds, thread_id)
         future = JobFuture()
-        put = partial(desk.put, changes, merged, future)
+        put = self._prepared(future, payload, config, after_seconds, thread_id)
         context = contextvars.copy_context()
         await asyncio.get_running_loop().run_in_executor(self._putting, context.run, put)
         return future
 
     def _prepared(
-        self, payload: Any, config: RunnableConfig | None, after: Any, thread_id: Any
-    ) -> tuple[Desk, ChangeSet, RunnableConfig]:
-        """Return where a job goes, what is put, and the config for it; nothing is stored yet."""
+        self,
+        future: JobFuture,
+        payload: Any,
+        config: RunnableConfig | None,
+        after: Any,
+        thread_id: Any,
+    ) -> Callable[[], None]:
+        """Check a job, and return what puts it; until then nothing is stored, or waited for."""
         if self._is_shut:
             raise ConfigurationError("This ReflectionExecutor was shut down; make another one.")
         merged = current_config(config)
@@ -194,7 +196,7 @@ class LocalReflectionExecutor:
         for job in changes.jobs:
             written(job.payload, "What is kept of a reflection")
         merged.pop("run_id", None)  # it names the run that puts the job
-        return self._desk(store), changes, merged
+        return lambda: self._desk(store).put(changes, merged, future)
 
     def _kept(self, config: RunnableConfig, thread: str | None) -> dict[str, Any]:
         """Return what a job keeps of a config: nothing that is secret, and nothing that is live."""
@@ -220,7 +222,9 @@ class LocalReflectionExecutor:
             if self._process != os.getpid():
                 self._process, self._desks = os.getpid(), {}  # a fork has no threads
                 self._putting = ThreadPoolExecutor(1, thread_name_prefix="holdfast-submit")
-            if id(store) not in self._desks:
+            # A fence is made anew for each call; the store behind it is the same.
+            place = (id(getattr(store, "whole", store)), getattr(store, "scope", ()))
+            if place not in self._desks:
                 durable = isinstance(store, LedgerStore) and not _in_memory(store)
                 owned = not isinstance(store, LedgerStore)
                 ledger = store if isinstance(store, LedgerStore) else open_store(":memory:")
@@ -233,8 +237,8 @@ class LocalReflectionExecutor:
                     works=self._work or not durable,
                     settings=self._settings,
                 )
-                self._desks[id(store)] = (store, desk)
-            return self._desks[id(store)][1]
+                self._desks[place] = (store, desk)
+            return self._desks[place][1]
 
     # Looking
 
@@ -332,6 +336,7 @@ def ReflectionExecutor(
     sync_client: Any = None,
     carrier: Carrier | None = None,
     keep: Sequence[str] = (),
+    own_threads: bool = True,
 ) -> RemoteReflectionExecutor: ...
 
 
@@ -385,11 +390,14 @@ def ReflectionExecutor(
         limits: What models may cost in each namespace on each day.
         reader: Under which name it is noted how far a thread is read; by default one that follows
             from the kinds of the manager's schemas, so that two managers read the same threads.
+            For another Runnable, the name by which workers know it.
         reading: How many tokens of new messages, and how many earlier ones, a model is shown.
         url: Of a LangGraph server.
         client: A client of `langgraph_sdk`, in place of a url.
         sync_client: A synchronous one.
         carrier: Another queue to hand the work to, in place of a LangGraph server.
+        own_threads: Whether runs on the server get threads of their own; see
+            `holdfast.jobs.RemoteReflectionExecutor`.
 
     Returns:
         An executor: `submit`, `search`, `asearch`, `shutdown`; a context manager.

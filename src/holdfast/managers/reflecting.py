@@ -19,7 +19,8 @@ from holdfast.journal import once
 from holdfast.ledger import Ledger
 from holdfast.managers.store_manager import MemoryStoreManager
 from holdfast.memory import Message, Receipt
-from holdfast.operations import Commit, Journal, ReadCursor
+from holdfast.namespace import decode_namespace
+from holdfast.operations import Commit, Journal, ReadCursor, Threads
 from holdfast.stores.plain import fenced
 from holdfast.wording.context import count_tokens
 
@@ -32,22 +33,10 @@ EARLIER = 6
 PAGE = 500
 """How many messages are read at once."""
 
-READER = "reflection"
-
 
 def reader_of(manager: MemoryStoreManager) -> str:
-    """Return the name under which a manager notes how far it has come.
-
-    Two managers of one namespace, with schemas of different names, each read every message;
-    other instructions make no other reader, which would begin at the first message again.
-
-    Example:
-        >>> from holdfast import create_memory_store_manager
-        >>> reader_of(create_memory_store_manager(None, namespace="notes"))
-        'reflection'
-    """
-    kinds = sorted(schema.kind for schema in manager.schemas)
-    return READER if kinds == ["Memory"] else f"{READER}:{'+'.join(kinds)}"
+    """Return the name under which a manager notes how far it has come."""
+    return manager.reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +135,17 @@ class _Reflection(FlowRunnable[Duty, Receipt]):
         job = duty.job
         thread = job.thread or ""
         seq: int = yield Perform(duty.store, ReadCursor(job.namespace, thread, self._reader))
-        whole = Receipt(namespace=None)
+        # What is said from now on is another run's, which waits for its own quiet period.
+        ends: dict[str, int] = yield Perform(duty.store, Threads(job.namespace))
+        end = ends.get(thread, 0)
+        whole = Receipt(namespace=decode_namespace(job.namespace))
         while True:
             first = max(0, seq - self._reading.earlier)
             page = Journal(job.namespace, thread, first, self._reading.earlier + PAGE)
             entries: list[Entry] = yield Perform(duty.store, page)
             earlier = [entry.message for entry in entries if entry.seq <= seq]
-            window = _window([e for e in entries if e.seq > seq], self._reading.window)
+            fresh = [entry for entry in entries if seq < entry.seq <= end]
+            window = _window(fresh, self._reading.window)
             if not window:
                 return whole
             receipt = yield from self._one(duty, earlier, window, config)

@@ -39,6 +39,9 @@ from holdfast.stores.plain import fenced
 NAMESPACE = ("memories", "{langgraph_user_id}")
 """Where memories live by default, as in LangMem."""
 
+READER = "reflection"
+"""The name of the reader that a manager of plain memories is."""
+
 _PHASE_KEYS = frozenset(MemoryPhase.__annotations__)
 
 
@@ -147,7 +150,11 @@ class MemoryStoreManager(DirectAccess):
         said = Said(tuple(messages), thread_of(config))
         if self.model is None:
             return (yield from keep(store, namespace, said))
-        along = ChangeSet(namespace, journal=(said,), provenance=self.provenance(config, messages))
+        along = ChangeSet(
+            namespace,
+            journal=(replace(said, read_by=self.reader),),
+            provenance=self.provenance(config, messages),
+        )
         return (yield from self.remember(store, messages, config, along, max_steps=max_steps))
 
     def remember(
@@ -224,6 +231,16 @@ class MemoryStoreManager(DirectAccess):
         return items, usage
 
     # What it works on
+
+    @property
+    def reader(self) -> str:
+        """The name under which it is noted how far this manager has read a thread.
+
+        Managers whose schemas have different names each read every message; other instructions
+        make no other reader, which would begin at the first message again.
+        """
+        kinds = sorted(schema.kind for schema in self.schemas)
+        return READER if kinds == ["Memory"] else f"{READER}:{'+'.join(kinds)}"
 
     def default(self, config: RunnableConfig) -> tuple[Schema, Any] | None:
         """Return the default as its schema and an instance; None when there is none."""

@@ -34,12 +34,14 @@ class ClaimJob(LedgerOp[Job | None]):
         handlers: Whose jobs; those of the first come first.
         worker: Who takes it.
         lease: Seconds after which another may take it over.
+        held: Fences of what the worker is doing: where the clock was set, it still has that.
     """
 
     namespace: Namespace
     handlers: tuple[str, ...]
     worker: str
     lease: float
+    held: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ import time
 POLL = 0.1
 """Seconds between two looks at a file that other processes write to."""
 
+TICK = 20_000_000
+"""Nanoseconds within which two commits may leave a file with one and the same age, at most."""
+
 
 class Bell:
     """Rings in this process when a transaction that put or ended a job is committed."""
@@ -48,7 +51,8 @@ class FileListener:
     """Waits for the bell of this process, and looks at the file that others write to.
 
     Each commit of any process changes the write-ahead log, so that a look costs no more than to
-    ask for the file's age; what a look misses is found by the next one that is due anyway.
+    ask for the file's age. A file that was written to just now counts as changed once more at the
+    next look: by the clocks of most file systems a second commit makes it no younger.
 
     Args:
         bell: Of this process.
@@ -81,9 +85,12 @@ class FileListener:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _look(self) -> tuple[int, int] | None:
+    def _look(self) -> tuple[int, int, bool] | None:
         try:
             found = os.stat(self._log) if self._log else None
         except OSError:
             return None
-        return found and (found.st_mtime_ns, found.st_size)
+        if found is None:
+            return None
+        just_now = abs(time.time_ns() - found.st_mtime_ns) < TICK
+        return found.st_mtime_ns, found.st_size, just_now

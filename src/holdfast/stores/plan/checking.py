@@ -138,6 +138,8 @@ def _check_said(said: Said) -> None:
         _check_message(message)
     if said.thread is not None:
         _check_name(said.thread, "The name of a thread", _LEAVE_OUT)
+    if said.read_by is not None:
+        _check_name(said.read_by, "The name of a reader", _LEAVE_OUT)
 
 
 def _check_message(message: Message) -> None:

@@ -33,6 +33,10 @@ WHERE j.space IN INTS(:spaces) ORDER BY j.due_at, s.path, j.name
 -- name: next_job
 SELECT min(wake_at) AS wake_at FROM jobs WHERE handler = :handler
 
+-- name: next_job_below
+SELECT min(j.wake_at) AS wake_at FROM jobs j JOIN spaces s ON s.id = j.space
+WHERE j.handler = :handler AND (s.path = :path OR (s.path >= :low AND s.path < :high))
+
 -- name: claim_job
 UPDATE jobs SET state = 'running', fence = :fence, attempts = attempts + 1, taken = ticket,
     worker = :worker, wake_at = :until

@@ -83,7 +83,17 @@ def append(
     seqs: dict[str, int] = {}
     if fresh:
         seqs = yield from _put(space, thread, stretch, fresh, revision, embedder)
+    if stretch.said.read_by is not None:
+        yield from _read_on(space, name, thread, stretch.said.read_by, (last, last + len(fresh)))
     return _changes(stretch, keys, there, seqs)
+
+
+def _read_on(space: int, name: str, thread: int, reader: str, ends: tuple[int, int]) -> Plan[None]:
+    """Move a reader from the end before to the new one, where nothing in front is unread."""
+    before, now = ends
+    rows = yield Sql("cursor", {"space": space, "thread": name, "reader": reader})
+    if (rows[0]["seq"] if rows else 0) >= before:
+        yield Sql("put_cursor", {"thread": thread, "reader": reader, "seq": now})
 
 
 def _thread(space: int, name: str) -> Plan[tuple[int, int]]:

@@ -128,8 +128,9 @@ def next_job(op: NextJob) -> Plan[float | None]:
     """Return the seconds until something is due; less than 0 where it is already."""
     now = yield from clock()
     times: list[str] = []
+    asked = "next_job_below" if op.namespace else "next_job"
     for handler in op.handlers:
-        rows = yield Sql("next_job", {"handler": handler})
+        rows = yield Sql(asked, {**below(op.namespace), "handler": handler})
         times += [row["wake_at"] for row in rows if row["wake_at"] is not None]
     return seconds_until(min(times), now) if times else None
 
@@ -137,7 +138,7 @@ def next_job(op: NextJob) -> Plan[float | None]:
 def claim(op: ClaimJob) -> Plan[Job | None]:
     """Take the job that is due for longest."""
     now = yield from clock()
-    where = {**below(op.namespace), "now": now, "worker": op.worker}
+    where = {**below(op.namespace), "now": now, "held": list(op.held)}
     for handler in op.handlers:
         rows = yield Sql("due_job", {**where, "handler": handler})
         if rows:

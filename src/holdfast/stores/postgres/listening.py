@@ -50,7 +50,9 @@ class ServerListener:
     def _heard(self, seconds: float) -> bool:
         """Tell whether something was said within some seconds."""
         try:
-            db = self._open()
+            if self._opens():
+                return True  # what was said before that was not heard
+            db = self._db
             if db is None:
                 return self._woken.wait(seconds)
             return any(True for _ in db.notifies(timeout=seconds, stop_after=1))
@@ -60,13 +62,15 @@ class ServerListener:
             self.close()
             return True
 
-    def _open(self) -> Connection | None:
-        """Return the connection; None as long as it is not to be tried again."""
-        if self._db is None and (not self._broken or time.monotonic() - self._broken > AGAIN):
-            db = self._connect()
-            db.execute(SQL("LISTEN {}").format(Identifier(self._name)), prepare=False)
-            self._db, self._broken = db, 0.0
-        return self._db
+    def _opens(self) -> bool:
+        """Open the connection, where there is none and it is to be tried; tell whether it did."""
+        waits = self._broken and time.monotonic() - self._broken < AGAIN
+        if self._db is not None or waits:
+            return False
+        self._db = self._connect()
+        self._db.execute(SQL("LISTEN {}").format(Identifier(self._name)), prepare=False)
+        self._broken = 0.0
+        return True
 
     def wake(self) -> None:
         """End a `wait` that goes on, within half a second, or the next one."""

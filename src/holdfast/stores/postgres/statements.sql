@@ -194,12 +194,12 @@ DELETE FROM vectors WHERE document IN (
 -- name: clock
 SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS now
 
--- A worker takes over nothing from itself: where the clock was set, it still has it.
+-- A worker takes over nothing that it is doing: where the clock was set, it still has it.
 -- name: due_job
 SELECT j.space, j.name, s.path FROM jobs j JOIN spaces s ON s.id = j.space
 WHERE j.handler = :handler AND j.wake_at <= :now
   AND (s.path = :path OR (s.path >= :low AND s.path < :high))
-  AND NOT (j.state = 'running' AND j.worker = :worker)
+  AND NOT (j.state = 'running' AND j.fence IN INTS(:held))
 ORDER BY j.wake_at LIMIT 1
 FOR UPDATE OF j SKIP LOCKED
 

@@ -85,12 +85,12 @@ INSERT INTO words (words) VALUES ('integrity-check')
 -- name: clock
 SELECT :now AS now
 
--- A worker takes over nothing from itself: where the clock was set, it still has it.
+-- A worker takes over nothing that it is doing: where the clock was set, it still has it.
 -- name: due_job
 SELECT j.space, j.name, s.path FROM jobs j JOIN spaces s ON s.id = j.space
 WHERE j.handler = :handler AND j.wake_at <= :now
   AND (s.path = :path OR (s.path >= :low AND s.path < :high))
-  AND NOT (j.state = 'running' AND j.worker = :worker)
+  AND NOT (j.state = 'running' AND j.fence IN INTS(:held))
 ORDER BY j.wake_at LIMIT 1
 
 -- name: job
