@@ -13,6 +13,7 @@ from langgraph.store.base import InvalidNamespaceError, Item, PutOp
 from holdfast import open_store
 from holdfast.errors import ConfigurationError, EmbedderFailed, InputError, OutOfScope
 from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
+from holdfast.job import Ticket
 from holdfast.ledger import Ledger
 from holdfast.memory import Message
 from holdfast.operations import Export, Rank
@@ -1208,6 +1209,9 @@ CALLS = {
     "threads": lambda ns, _: ((ns,), {}),
     "cursor": lambda ns, _: ((ns, "monday"), {}),
     "jobs": lambda ns, _: ((ns,), {}),
+    "cancel_job": lambda ns, _: ((ns, "j"), {}),
+    "retry_job": lambda ns, _: ((ns, "j"), {}),
+    "outcome": lambda ns, _: ((Ticket(ns, "j", 1),), {}),
     "keys": lambda ns, _: ((ns, "t"), {}),
     "doctor": lambda ns, _: ((ns,), {}),
     "pin": lambda ns, _: ((ns, "tea"), {}),
