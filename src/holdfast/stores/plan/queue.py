@@ -68,10 +68,11 @@ def schedule(space: int, changes: ChangeSet) -> Plan[tuple[int, ...]]:
     if not changes.jobs:
         return ()
     tickets = yield Draw(len(changes.jobs))
-    now = yield from clock()
     for job, ticket in zip(changes.jobs, tickets, strict=True):
-        rows = yield Sql("job", {"space": space, "name": job.name})
-        yield Sql("put_job", _put(space, job, ticket, rows[0] if rows else None, now))
+        where = {"space": space, "name": job.name, "now": now_text()}
+        (row,) = yield Sql("job_and_time", where)
+        there = None if row["name"] is None else row
+        yield Sql("put_job", _put(space, job, ticket, there, row["now"]))
     yield Notify()
     return tuple(tickets)
 
