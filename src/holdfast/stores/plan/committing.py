@@ -165,16 +165,17 @@ def commit(ready: Ready, embedder: str | None) -> Plan[Receipt]:
     drawn = yield Draw(standing.numbers)
     revision = drawn[0]
     told: list[Change] = []
-    if ready.stretches or changes.cursors:
-        spaces = yield from spaces_made([path])
+    tickets: tuple[int, ...] = ()
+    if ready.stretches or changes.cursors or changes.jobs or changes.finished:
+        space = (yield from spaces_made([path]))[path]
         for stretch in ready.stretches:
-            told += yield from journal.append(spaces[path], stretch, revision, embedder)
-        yield from journal.move_cursors(spaces[path], changes.cursors)
+            told += yield from journal.append(space, stretch, revision, embedder)
+        yield from journal.move_cursors(space, changes.cursors)
+        tickets = yield from queue.schedule(space, changes)
     _name_sources(ready, told)
     yield from _check_named(ready, told)
     yield from apply(standing, drawn, embedder)
     yield from _recalled(path, changes.recalled)
-    tickets = yield from queue.schedule(path, changes)
     done = tuple(map(_change, ready.writes, standing.outcomes))
     wrote = bool(standing.changes) or any(change.action == "inserted" for change in told)
     noted = revision if wrote else None
