@@ -172,7 +172,8 @@ def stores() -> Iterator[str]:
 def background() -> Iterator[str]:
     """Yield what a submit costs, and how late a reflection begins."""
     whole = result("background")
-    yield f"Milliseconds, in the middle and of which 95 % stay below; {source('background', whole)}."
+    where = source("background", whole)
+    yield f"Milliseconds, in the middle and of which 95 % stay below; {where}."
     yield ""
     yield "| store | jobs that wait | submit, p50 | p95 | begins after it is due, p50 | p95 |"
     yield "|---|---:|---:|---:|---:|---:|"
