@@ -29,6 +29,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/recall.py
 	$(BIN)/python benchmarks/habits.py
 	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/background.py
 	$(BIN)/python benchmarks/quoting.py
 
 docs: $(VENV)/.dev

@@ -169,6 +169,22 @@ def stores() -> Iterator[str]:
         yield f"| {one['aim']} | {one['worst']} | {one['where']} | {met} |"
 
 
+def background() -> Iterator[str]:
+    """Yield what a submit costs, and how late a reflection begins."""
+    whole = result("background")
+    where = source("background", whole)
+    yield f"Milliseconds, in the middle and of which 95 % stay below; {where}."
+    yield ""
+    yield "| store | jobs that wait | submit, p50 | p95 | begins after it is due, p50 | p95 |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    for one in whole["cases"]:
+        submit, start = one["submit_ms"], one["start_ms"]
+        yield (
+            f"| {one['store']} | {one['waiting']:,} | {submit['p50']:.1f} | {submit['p95']:.1f} | "
+            f"{start['p50']:.1f} | {start['p95']:.1f} |"
+        )
+
+
 FIGURES: dict[str, Callable[[], Iterator[str]]] = {
     "recall-short": recall_short,
     "recall": recall_whole,
@@ -176,6 +192,7 @@ FIGURES: dict[str, Callable[[], Iterator[str]]] = {
     "latency": latency,
     "habits": habits,
     "stores": stores,
+    "background": background,
 }
 
 

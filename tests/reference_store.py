@@ -149,20 +149,54 @@ class ReferenceStore:
         for place in dict.fromkeys(place for place, _ in chosen):
             line = self.lines[place]
             undone = [v for v in line if (place, v.revision) in chosen]
-            now = _state(line[-1])
+            states = [self._stood(place, number, chosen) for number in range(len(line))]
+            now = states[-1]
             for version in reversed(undone):
-                before = next((v for v in reversed(line) if v.revision < version.revision), None)
-                now, contradicts = _undone(_state(version), _state(before), now)
+                number = line.index(version)
+                before = states[number - 1] if number else _state(None)
+                now, contradicts = _undone(states[number], before, now)
                 refused |= {place} if contradicts else set()
-            if now == _state(line[-1]):
+            if now == states[-1]:
                 continue
-            earlier = [v for v in line if v.revision < undone[0].revision]
-            like = earlier[-1] if earlier and _state(earlier[-1]) == now else line[-1]
+            first = line.index(undone[0])
+            like = line[first - 1] if first and states[first - 1] == now else line[-1]
             value, indexed, links = now
+            links = tuple(key for key in links if self._still(place, key, chosen))
+            if (value, indexed, links) == states[-1]:
+                continue
             writes.append((place, value, indexed, (), links, like.revision))
         if writes:
             self.write(writes)
         return refused, bool(writes)
+
+    def _stood(self, place, number, chosen):
+        """Return a state without what was written anew before the next version was."""
+        line = self.lines[place]
+        value, indexed, links = _state(line[number])
+        end = line[number + 1].revision if number + 1 < len(line) else math.inf
+        stood = tuple(
+            key
+            for key in links
+            if not any(
+                line[number].revision < v.revision < end
+                for v in self.lines.get((place[0], key), ())
+                if ((place[0], key), v.revision) not in chosen
+            )
+        )
+        return value, indexed, stood
+
+    def _still(self, place, key, chosen):
+        """Tell whether a memory that was superseded was not written anew since."""
+        other = place[0], key
+        written = [
+            v.revision for v in self.lines.get(other, ()) if (other, v.revision) not in chosen
+        ]
+        linked = [
+            v.revision
+            for v in self.lines[place]
+            if key in v.supersedes and (place, v.revision) not in chosen
+        ]
+        return max(written, default=0) <= max(linked, default=0)
 
     # Erasing
 

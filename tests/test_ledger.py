@@ -13,6 +13,7 @@ from langgraph.store.base import InvalidNamespaceError, Item, PutOp
 from holdfast import open_store
 from holdfast.errors import ConfigurationError, EmbedderFailed, InputError, OutOfScope
 from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
+from holdfast.job import Ticket
 from holdfast.ledger import Ledger
 from holdfast.memory import Message
 from holdfast.operations import Export, Rank
@@ -399,6 +400,32 @@ def test_all_that_a_run_wrote_is_undone_and_nothing_else(store):
     assert held(store, "a") == {"x": 1, "y": 9}
     assert held(store, "b") is None
     assert store.search((*NS, "deep")) == []
+
+
+def test_undoing_a_change_supersedes_nothing_that_was_written_anew_since(store):
+    store.put(NS, "old", {"content": "tea"})
+    store.commit(ChangeSet(NS, (Write("new", {"content": "coffee"}, supersedes=("old",)),)))
+    store.put(NS, "old", {"content": "tea, after all"})
+    run = Provenance(run="r")
+    store.commit(ChangeSet(NS, (Write("new", {"content": "mate"}, keep=True, provenance=run),)))
+    store.revert(NS, source=Source("run", "r"))
+    old, new = store.records(NS, ["old", "new"])
+    assert (old.superseded_by, new.version.value) == ((), {"content": "coffee"})
+
+
+def test_what_a_change_set_was_decided_upon_must_still_be_so(store):
+    store.put(NS, "old", {"content": "tea"})
+    seen = store.records(NS, ["old"])[0].version.revision
+    newer = Write("new", {"content": "coffee"}, supersedes=("old",))
+    for moved in (("old", seen + 1), ("gone", seen)):
+        (*_, conflict) = store.commit(ChangeSet(NS, (newer,), seen=(("old", seen), moved))).changes
+        assert (conflict.action, conflict.key) == ("conflict", moved[0])
+        assert store.get(NS, "new") is None
+    store.commit(ChangeSet(NS, (newer,), seen=(("old", seen),)))
+    assert store.records(NS, ["old"])[0].superseded_by == ("new",)
+    for wrong in ("old", (("old",),), (("old", -1),), ((None, 1),)):
+        with pytest.raises(InputError, match="seen"):
+            store.commit(ChangeSet(NS, seen=wrong))
 
 
 def test_a_revert_needs_to_be_told_what(store):
@@ -1182,6 +1209,9 @@ CALLS = {
     "threads": lambda ns, _: ((ns,), {}),
     "cursor": lambda ns, _: ((ns, "monday"), {}),
     "jobs": lambda ns, _: ((ns,), {}),
+    "cancel_job": lambda ns, _: ((ns, "j"), {}),
+    "retry_job": lambda ns, _: ((ns, "j"), {}),
+    "outcome": lambda ns, _: ((Ticket(ns, "j", 1),), {}),
     "keys": lambda ns, _: ((ns, "t"), {}),
     "doctor": lambda ns, _: ((ns,), {}),
     "pin": lambda ns, _: ((ns, "tea"), {}),

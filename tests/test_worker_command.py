@@ -87,7 +87,7 @@ def test_a_worker_does_what_is_due_and_ends_when_told(store, name):
     process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=10)
     assert process.returncode == 0
-    assert "does reflect:reflection, reindex, sweep" in told
+    assert "does reflect:reflection, consolidate:reflection, reindex, sweep" in told
     assert "0 jobs handed back" in told
 
 

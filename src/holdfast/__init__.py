@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from holdfast.job import Fence, Job, Outcome, Ticket
     from holdfast.jobs import Limits, Retry, Worker
     from holdfast.ledger import Ledger
+    from holdfast.managers.consolidating import (
+        Consolidate,
+        Consolidation,
+        aconsolidate,
+        consolidate,
+    )
     from holdfast.managers.executor import ReflectionExecutor
     from holdfast.managers.memory_manager import create_memory_enricher, create_memory_manager
     from holdfast.managers.store_manager import (
@@ -88,6 +94,12 @@ _ROOMS = {
     "holdfast.job": ("Fence", "Job", "Outcome", "Ticket"),
     "holdfast.jobs": ("Limits", "Retry", "Worker"),
     "holdfast.ledger": ("Ledger",),
+    "holdfast.managers.consolidating": (
+        "Consolidate",
+        "Consolidation",
+        "aconsolidate",
+        "consolidate",
+    ),
     "holdfast.managers.executor": ("ReflectionExecutor",),
     "holdfast.managers.memory_manager": ("create_memory_enricher", "create_memory_manager"),
     "holdfast.managers.store_manager": (
@@ -135,6 +147,8 @@ __all__ = [
     "Change",
     "ChangeSet",
     "ConfigurationError",
+    "Consolidate",
+    "Consolidation",
     "Context",
     "ConversationSummary",
     "Cursor",
@@ -174,7 +188,9 @@ __all__ = [
     "Version",
     "Worker",
     "Write",
+    "aconsolidate",
     "arecall",
+    "consolidate",
     "create_manage_memory_tool",
     "create_memory_enricher",
     "create_memory_manager",

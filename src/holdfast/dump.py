@@ -203,6 +203,10 @@ class DumpedJob(_Part):
         handler: Which handler of a worker does it.
         thread: The conversation that it is about.
         every: Seconds after which it is done again.
+        first_at: When it was first put.
+        attempts: How often it was begun and not ended.
+        error: What the last attempt met.
+        dead: Whether it was given up.
     """
 
     record: Literal["job"] = "job"
@@ -213,6 +217,10 @@ class DumpedJob(_Part):
     handler: str = ""
     thread: str | None = None
     every: float | None = None
+    first_at: Time | None = None
+    attempts: Number = 0
+    error: str | None = None
+    dead: bool = False
 
 
 class DumpedErasure(_Part):

@@ -110,6 +110,8 @@ class Version:
         importance: 1 (trivial) to 5 (vital), where somebody said.
         supersedes: Keys of memories that are no longer so because of this one.
         provenance: Where it comes from, by what its writer named.
+        index: Which fields are indexed; False for none; None for the store's own.
+        ttl: Minutes to live; None for ever.
     """
 
     namespace: tuple[str, ...]
@@ -123,6 +125,8 @@ class Version:
     importance: int | None = None
     supersedes: tuple[str, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
+    index: Literal[False] | tuple[str, ...] | None = None
+    ttl: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON data."""
@@ -314,6 +318,8 @@ class ChangeSet:
         finished: Names of jobs that are done.
         provenance: Of every write that names none of its own.
         fence: The claim on the job that this comes of; refused where another has it by now.
+        seen: Keys of memories that this was decided upon and does not write, each with the
+            revision that was read; where one has another by now, nothing is written.
     """
 
     namespace: tuple[str, ...]
@@ -325,6 +331,7 @@ class ChangeSet:
     finished: tuple[str, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
     fence: Fence | None = None
+    seen: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ from typing import Any, Literal, NamedTuple, Required
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-Action = Literal["inserted", "updated", "deleted", "unchanged", "rejected", "conflict"]
+Action = Literal[
+    "inserted", "updated", "deleted", "superseded", "unchanged", "rejected", "conflict"
+]
 
 MESSAGE_KIND = "Message"
 """The kind under which a message is kept verbatim on a plain store."""
@@ -236,6 +238,11 @@ class Receipt:
     def deleted(self) -> tuple[Change, ...]:
         """Memories that were removed."""
         return self._of("deleted")
+
+    @property
+    def superseded(self) -> tuple[Change, ...]:
+        """Memories that are no longer so because of another; the reason names its key."""
+        return self._of("superseded")
 
     @property
     def unchanged(self) -> tuple[Change, ...]:

@@ -2,6 +2,7 @@
 
 from holdfast.cli import (
     commands,
+    consolidation_commands,
     evaluation_commands,
     job_commands,
     ledger_commands,
@@ -12,6 +13,7 @@ from holdfast.cli.shared import app
 __all__ = [
     "app",
     "commands",
+    "consolidation_commands",
     "evaluation_commands",
     "job_commands",
     "ledger_commands",

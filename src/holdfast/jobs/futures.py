@@ -21,6 +21,9 @@ from holdfast.operations import CancelJob, Outcomes
 LONGEST = 1.0
 """Seconds between two looks at jobs, where nobody told of a change."""
 
+FIRST = 0.05
+"""Seconds until the first look; most who submit let go of the future before, and none is needed."""
+
 SHARE = 10
 """How many times as long as a look took the next one waits at least."""
 
@@ -131,6 +134,7 @@ class Futures:
 
     def _watch(self) -> None:
         """Look how jobs ended, as long as anybody waits for one."""
+        time.sleep(FIRST)
         listener = self._store.listen()
         try:
             while self._goes_on():

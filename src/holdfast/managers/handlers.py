@@ -9,6 +9,7 @@ from langchain_core.runnables import Runnable
 from holdfast.errors import ConfigurationError, shown
 from holdfast.jobs.handling import Handler
 from holdfast.jobs.running import Run
+from holdfast.managers.consolidating import Consolidate
 from holdfast.managers.reflecting import Reflect
 from holdfast.managers.store_manager import MemoryStoreManager
 
@@ -23,12 +24,12 @@ def handlers_of(given: Any) -> list[Handler]:
         >>> from holdfast import create_memory_store_manager
         >>> manager = create_memory_store_manager(None, namespace=("notes",))
         >>> [handler.name for handler in handlers_of(manager)]
-        ['reflect:reflection']
+        ['reflect:reflection', 'consolidate:reflection']
     """
     if isinstance(given, list | tuple):
         return [handler for one in given for handler in handlers_of(one)]
     if isinstance(given, MemoryStoreManager):
-        return [Reflect(given)]
+        return [Reflect(given), Consolidate(given)]
     if isinstance(given, Runnable):
         return [Run(given)]
     if callable(given) and isinstance(getattr(given, "name", None), str):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
@@ -42,6 +43,21 @@ READER = "reflection"
 """The name of the reader that a manager of plain memories is."""
 
 _PHASE_KEYS = frozenset(MemoryPhase.__annotations__)
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Passes of a manager over what is known.
+
+    Args:
+        passes: Each with its instructions.
+        prompt: The version of all of these.
+        own: Whether they are the manager's phases.
+    """
+
+    passes: tuple[Extractor, ...]
+    prompt: str | None
+    own: bool
 
 
 class MemoryStoreManager(DirectAccess):
@@ -85,27 +101,44 @@ class MemoryStoreManager(DirectAccess):
         self.model = None if model is None else resolve_model(model)
         self._queries = None if query_model is None else QueryWriter(query_model)
         self._passes: list[tuple[Extractor, bool]] = []
+        self._phases = tuple(phases or ())
+        self._max_repairs = max_repairs
         if self.model is not None:
             text = wording.text("memory_instructions") if instructions is None else instructions
             self._prompt = f"instructions-{digest(text)[:8]}"
             first = Extractor(self.model, self.schemas, text, self.allowed, max_repairs)
-            self._passes = [(first, True), *(self._phase(p, max_repairs) for p in phases or ())]
+            self._passes = [(first, True), *(self._phase(phase) for phase in self._phases)]
 
-    def _phase(self, phase: Mapping[str, Any], max_repairs: int) -> tuple[Extractor, bool]:
+    def _phase(self, phase: Mapping[str, Any], *, inserts: bool = True) -> tuple[Extractor, bool]:
         unknown = set(phase) - _PHASE_KEYS
         if unknown:
             raise ConfigurationError(
                 f"A phase has unknown keys {sorted(unknown)}; known are {sorted(_PHASE_KEYS)}."
             )
         allowed = Allowed(
-            phase.get("enable_inserts", True),
+            inserts and phase.get("enable_inserts", True),
             phase.get("enable_updates", True),
             phase.get("enable_deletes", True),
         )
         text = phase.get("instructions") or wording.text("phase_instructions")
         assert self.model is not None
-        extractor = Extractor(self.model, self.schemas, text, allowed, max_repairs)
+        extractor = Extractor(self.model, self.schemas, text, allowed, self._max_repairs)
         return extractor, bool(phase.get("include_messages", False))
+
+    @cached_property
+    def later(self) -> Later:
+        """The passes over what is known when nothing is said: its phases, or one of ours.
+
+        Where there is one document of each kind they make no second one.
+        """
+        ours = {"instructions": wording.text("consolidate_instructions")}
+        phases = self._phases or (ours,)
+        texts = [phase.get("instructions") or "" for phase in phases]
+        if self.model is None:
+            return Later((), None, own=False)
+        passes = (self._phase(phase, inserts=self.allowed.inserts)[0] for phase in phases)
+        prompt = f"consolidation-{digest(*texts)[:8]}"
+        return Later(tuple(passes), prompt, own=bool(self._phases))
 
     # The work
 

@@ -114,8 +114,20 @@ def check_changes(changes: ChangeSet) -> None:
         _check_name(job.name, "The name of a job", "Give what it is called, such as 'reflect'.")
     if changes.fence is not None and not isinstance(changes.fence, Fence):
         raise InputError(f"fence must be a Fence('job', 1), got {shown(changes.fence)}.")
+    _check_seen(changes.seen)
     _check_texts(changes.recalled, "recalled")
     _check_texts(changes.finished, "finished")
+
+
+def _check_seen(seen: Sequence[tuple[str, int]]) -> None:
+    pairs = isinstance(seen, tuple | list)
+    if not pairs or not all(isinstance(one, tuple | list) and len(one) == 2 for one in seen):
+        raise InputError(
+            f"seen must be a tuple of keys with revisions, as (('tea', 7),); got {shown(seen)}."
+        )
+    for key, revision in seen:
+        _check_text(key, "A key of seen")
+        _check_number(revision, f"The revision of {key!r} in seen")
 
 
 def _check_said(said: Said) -> None:

@@ -26,7 +26,7 @@ from holdfast.stores.plan.spaces import (
     spaces_made,
 )
 from holdfast.stores.plan.values import check_namespace, check_place, written
-from holdfast.stores.plan.writing import Outcome, Prepared, apply, last_of_each, stand
+from holdfast.stores.plan.writing import Outcome, Prepared, apply, last_of_each, stand, unmet
 
 
 class Ready(NamedTuple):
@@ -154,29 +154,48 @@ def commit(ready: Ready, embedder: str | None) -> Plan[Receipt]:
     fence = {changes.fence.job} if changes.fence else set()
     jobs = {job.name for job in changes.jobs} | set(changes.finished) | fence
     keys = {*changes.recalled, *(f"thread {name}" for name in threads), *map("job {}".format, jobs)}
+    keys |= {key for key, _ in changes.seen}
     yield Lock(sorted({*(write.place for write in ready.writes), *((path, key) for key in keys)}))
     yield from queue.check_fence(path, changes.fence)
     standing = yield from stand(ready.writes)
     namespace = decode_namespace(changes.namespace)
-    if standing.conflict:
-        return Receipt(_refused(ready.writes, standing.outcomes), namespace)
+    moved = yield from _moved(changes)
+    if standing.conflict or moved:
+        return Receipt((*_refused(ready.writes, standing.outcomes), *moved), namespace)
     drawn = yield Draw(standing.numbers)
     revision = drawn[0]
     told: list[Change] = []
-    if ready.stretches or changes.cursors:
-        spaces = yield from spaces_made([path])
+    tickets: tuple[int, ...] = ()
+    if ready.stretches or changes.cursors or changes.jobs or changes.finished:
+        space = (yield from spaces_made([path]))[path]
         for stretch in ready.stretches:
-            told += yield from journal.append(spaces[path], stretch, revision, embedder)
-        yield from journal.move_cursors(spaces[path], changes.cursors)
+            told += yield from journal.append(space, stretch, revision, embedder)
+        yield from journal.move_cursors(space, changes.cursors)
+        tickets = yield from queue.schedule(space, changes)
     _name_sources(ready, told)
     yield from _check_named(ready, told)
     yield from apply(standing, drawn, embedder)
     yield from _recalled(path, changes.recalled)
-    tickets = yield from queue.schedule(path, changes)
     done = tuple(map(_change, ready.writes, standing.outcomes))
     wrote = bool(standing.changes) or any(change.action == "inserted" for change in told)
     noted = revision if wrote else None
     return Receipt(done, namespace, journal=tuple(told), revision=noted, tickets=tickets)
+
+
+def _moved(changes: ChangeSet) -> Plan[tuple[Change, ...]]:
+    """Return a conflict for each memory that is not as it was seen; the places must be locked."""
+    if not changes.seen:
+        return ()
+    space = yield from space_of(changes.namespace)
+    there: dict[str, int] = {}
+    for part in chunks([key for key, _ in changes.seen]):
+        rows = yield Sql("records", {"space": space, "keys": part, "now": now_text()})
+        there |= {row["key"]: row["revision"] for row in rows}
+    return tuple(
+        Change("conflict", key, None, reason=unmet(key, seen, there.get(key, 0)))
+        for key, seen in changes.seen
+        if there.get(key, 0) != seen
+    )
 
 
 def _name_sources(ready: Ready, told: Sequence[Change]) -> None:

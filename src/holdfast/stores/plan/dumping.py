@@ -264,6 +264,10 @@ def _job(row: Row, told: list[str]) -> dict[str, Any]:
         "handler": row["handler"],
         "thread": row["thread"],
         "every": row["every"],
+        "first_at": row["first_at"],
+        "attempts": row["attempts"],
+        "error": row["error"],
+        "dead": row["state"] == "dead",
     }
 
 

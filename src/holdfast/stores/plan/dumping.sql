@@ -32,7 +32,8 @@ FROM messages m LEFT JOIN documents d ON d.id = m.id
 WHERE m.thread = :thread AND m.seq > :after ORDER BY m.seq LIMIT :limit
 
 -- name: jobs_of
-SELECT name, payload, due_at, handler, thread, every FROM jobs WHERE space = :space ORDER BY name
+SELECT name, payload, due_at, handler, thread, every, first_at, attempts, error, state
+FROM jobs WHERE space = :space ORDER BY name
 
 -- name: next_erased
 SELECT version, digest, erased_at FROM erased WHERE version > :after ORDER BY version LIMIT :limit

@@ -70,10 +70,12 @@ SELECT NULL AS path, NULL AS key, c.reader AS detail FROM cursors c
 WHERE :whole = 1 AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.id = c.thread)
 ORDER BY c.thread, c.reader
 
+-- Consolidation has read memories up to a revision, and no messages.
 -- name: cursors_ahead
 SELECT s.path, t.name AS key, c.reader AS detail
 FROM cursors c JOIN threads t ON t.id = c.thread JOIN spaces s ON s.id = t.space
 WHERE t.space IN INTS(:spaces) AND c.seq > t.last
+  AND NOT (t.name = 'consolidation' AND substr(c.reader, 1, 12) = 'consolidate:')
 ORDER BY s.path, t.name, c.reader
 
 -- name: threads_behind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jsonpatch
 
@@ -13,6 +13,7 @@ from holdfast.operations import AsOf, DerivedFrom, Diff, History, Pin, Records, 
 from holdfast.stores.plan.documents import read_value
 from holdfast.stores.plan.effects import Plan, Row, Sql
 from holdfast.stores.plan.erasing import with_descendants
+from holdfast.stores.plan.indexing import Fields, read_fields
 from holdfast.stores.plan.journal import entry_of
 from holdfast.stores.plan.spaces import (
     chunks,
@@ -251,4 +252,10 @@ def version_of(
         row["importance"],
         tuple(supersedes),
         provenance,
+        _index(read_fields(row["fields"])),
+        row["ttl"],
     )
+
+
+def _index(fields: Fields) -> Literal[False] | tuple[str, ...] | None:
+    return fields if fields is None or fields is False else tuple(fields)

@@ -62,20 +62,18 @@ def seconds_until(time: str, now: str) -> float:
 # Putting
 
 
-def schedule(path: str, changes: ChangeSet) -> Plan[tuple[int, ...]]:
+def schedule(space: int, changes: ChangeSet) -> Plan[tuple[int, ...]]:
     """Put the jobs of a change set, and drop those that are finished; return the tickets."""
-    if not changes.jobs and not changes.finished:
-        return ()
-    spaces = yield from spaces_made([path])
-    space = spaces[path]
     yield SqlMany("drop_job", [{"space": space, "name": name} for name in changes.finished])
-    tickets = yield Draw(len(changes.jobs)) if changes.jobs else Draw(0)
-    now = yield from clock()
+    if not changes.jobs:
+        return ()
+    tickets = yield Draw(len(changes.jobs))
     for job, ticket in zip(changes.jobs, tickets, strict=True):
-        rows = yield Sql("job", {"space": space, "name": job.name})
-        yield Sql("put_job", _put(space, job, ticket, rows[0] if rows else None, now))
-    if changes.jobs:
-        yield Notify()
+        where = {"space": space, "name": job.name, "now": now_text()}
+        (row,) = yield Sql("job_and_time", where)
+        there = None if row["name"] is None else row
+        yield Sql("put_job", _put(space, job, ticket, there, row["now"]))
+    yield Notify()
     return tuple(tickets)
 
 

@@ -269,21 +269,28 @@ class _Restoring:
 
     def _jobs(self, placed: list[_Placed]) -> Plan[None]:
         yield from self._free(placed, "job", "taken_jobs")
-        rows = [
-            {
-                "space": self._spaces[one.path],
-                "name": one.key,
-                "payload": _text(one, one.record.payload),
-                "due_at": one.record.due_at,
-                "first_at": one.record.due_at,
-                "handler": one.record.handler,
-                "thread": one.record.thread,
-                "every": one.record.every,
-                "ticket": 0,
-            }
-            for one in placed
-        ]
+        rows = [self._job(one) for one in placed]
         yield SqlMany("put_job", rows)
+        yield SqlMany("settle_job", rows)
+
+    def _job(self, one: _Placed) -> dict[str, Any]:
+        job = one.record
+        return {
+            "space": self._spaces[one.path],
+            "name": one.key,
+            "payload": _text(one, job.payload),
+            "due_at": job.due_at,
+            "first_at": job.first_at or job.due_at,
+            "handler": job.handler,
+            "thread": job.thread,
+            "every": job.every,
+            "ticket": 0,
+            "waiting": 1,
+            "attempts": job.attempts,
+            "error": job.error,
+            "state": "dead" if job.dead else "waiting",
+            "wake_at": None if job.dead else job.due_at,
+        }
 
     def _erasures(self, batch: Sequence[tuple[str, Any]]) -> Plan[None]:
         if self._namespace:

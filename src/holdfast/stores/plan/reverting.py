@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -33,13 +34,17 @@ def revert(op: Revert, indexing: Indexing) -> Plan[Undoing]:
     for row in (yield from undone(op)):
         chosen.setdefault((row["space"], row["key"]), []).append(row)
     for (space, key), versions in chosen.items():
-        line = yield from _line(space, key)
+        line = yield from _line(space, key, chosen)
         last = line[-1]
         now, reasons = _without(versions, line)
         if reasons:
             reason = f"changed later, and left as it is @ {key}{', '.join(reasons)}"
             kind, content = unwrap(_state(last).value or {})
             found.refused.append(Change("rejected", key, kind, content, None, reason=reason))
+        if now == _state(last):
+            continue
+        made_from = _base(now, versions, line) or last["id"]
+        now = yield from _still(now, space, line, chosen)
         if now == _state(last):
             continue
         fields = now.beside["fields"]
@@ -51,7 +56,7 @@ def revert(op: Revert, indexing: Indexing) -> Plan[Undoing]:
                 texts=indexing.texts(now.value, fields) if now.value is not None else [],
                 expect=last["revision"] if last["value"] is not None else 0,
                 provenance=Provenance(who="person"),
-                base=_base(now, versions, line) or last["id"],
+                base=made_from,
                 state=last["state"],
                 **now.beside,
             )
@@ -84,14 +89,42 @@ _NOTHING: dict[str, Any] = {
 }
 
 
-def _line(space: int, key: str) -> Plan[list[Row]]:
-    """Return all versions of a memory, oldest first, each with the keys that it supersedes."""
+Chosen = Mapping[tuple[int, str], Sequence[Row]]
+"""The versions that are undone, by the memories that they are of."""
+
+
+def _line(space: int, key: str, chosen: Chosen) -> Plan[list[Row]]:
+    """Return all versions of a memory, oldest first, each with the keys that it supersedes.
+
+    What was written anew before its next version is superseded no longer, unless that is undone.
+    """
     rows = yield Sql("history", {"space": space, "key": key, "now": now_text()})
     links: dict[int, list[str]] = {}
     for part in chunks([row["id"] for row in rows]):
         for link in (yield Sql("superseded_by_versions", {"ids": part})):
             links.setdefault(link["version"], []).append(link["key"])
-    return [{**row, "supersedes": tuple(links.get(row["id"], ()))} for row in rows]
+    anew: dict[str, set[int]] = {}
+    for other in sorted({other for named in links.values() for other in named}):
+        anew[other] = yield from _left(space, other, chosen)
+    ends = [*(row["revision"] for row in rows[1:]), math.inf]
+    return [
+        {
+            **row,
+            "supersedes": tuple(
+                other
+                for other in links.get(row["id"], ())
+                if not any(row["revision"] < revision < end for revision in anew[other])
+            ),
+        }
+        for row, end in zip(rows, ends, strict=True)
+    ]
+
+
+def _left(space: int, key: str, chosen: Chosen) -> Plan[set[int]]:
+    """Return the revisions of a memory that are not undone."""
+    rows = yield Sql("history", {"space": space, "key": key, "now": now_text()})
+    undone = {row["revision"] for row in chosen.get((space, key), ())}
+    return {row["revision"] for row in rows} - undone
 
 
 def _state(row: Row | None) -> _State:
@@ -123,6 +156,18 @@ def _without(versions: Sequence[Row], line: Sequence[Row]) -> tuple[_State, list
         now = _State(dict(merged) if isinstance(merged, Mapping) else now.value, beside)
         reasons += conflicts
     return now, reasons
+
+
+def _still(now: _State, space: int, line: Sequence[Row], chosen: Chosen) -> Plan[_State]:
+    """Return a state that supersedes nothing which was written anew, and so is believed, since."""
+    undone = {row["revision"] for row in chosen[space, line[-1]["key"]]}
+    left: list[str] = []
+    for key in now.beside["supersedes"]:
+        written = yield from _left(space, key, chosen)
+        linking = {row["revision"] for row in line if key in row["supersedes"]} - undone
+        if max(written, default=0) <= max(linking, default=0):
+            left.append(key)
+    return _State(now.value, {**now.beside, "supersedes": tuple(left)})
 
 
 def _base(now: _State, versions: Sequence[Row], line: Sequence[Row]) -> int | None:

@@ -227,12 +227,17 @@ def _outcome(write: Prepared, row: Row | None) -> Outcome:
     there = row["revision"] if row is not None and live else 0
     before = row["value"] if row is not None and live else None
     if write.expect is not None and write.expect != there:
-        found = f"revision {there}" if there else "nothing"
-        wanted = f"revision {write.expect}" if write.expect else "nothing"
-        return Outcome("conflict", before, f"expected {wanted}, found {found} @ {write.key}")
+        return Outcome("conflict", before, unmet(write.key, write.expect, there))
     if write.value is None:
         return Outcome("deleted" if live else "unchanged", before)
     return Outcome("updated" if live else "inserted", before)
+
+
+def unmet(key: str, expected: int, there: int) -> str:
+    """Return why something was not written: a memory has another revision than was expected."""
+    found = f"revision {there}" if there else "nothing"
+    wanted = f"revision {expected}" if expected else "nothing"
+    return f"expected {wanted}, found {found} @ {key}"
 
 
 def _rows(

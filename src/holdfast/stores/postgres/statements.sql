@@ -195,13 +195,20 @@ DELETE FROM vectors WHERE document IN (
 SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS now
 
 -- A worker takes over nothing that it is doing: where the clock was set, it still has it.
+-- The namespace is no join: without statistics the planner would begin with all of them, and sort.
 -- name: due_job
-SELECT j.space, j.name, s.path FROM jobs j JOIN spaces s ON s.id = j.space
+SELECT j.space, j.name, (SELECT path FROM spaces WHERE id = j.space) AS path FROM jobs j
 WHERE j.handler = :handler AND j.wake_at <= :now
-  AND (s.path = :path OR (s.path >= :low AND s.path < :high))
+  AND (SELECT s.path = :path OR (s.path >= :low AND s.path < :high) FROM spaces s WHERE s.id = j.space)
   AND NOT (j.state = 'running' AND j.fence IN INTS(:held))
 ORDER BY j.wake_at LIMIT 1
 FOR UPDATE OF j SKIP LOCKED
+
+-- One row in any case, in which the job is NULL where there is none.
+-- name: job_and_time
+SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS now, j.*
+FROM (SELECT 1) AS always
+LEFT JOIN LATERAL (SELECT * FROM jobs WHERE space = :space AND name = :name FOR UPDATE) j ON true
 
 -- name: job
 SELECT * FROM jobs WHERE space = :space AND name = :name FOR UPDATE

@@ -93,5 +93,9 @@ WHERE j.handler = :handler AND j.wake_at <= :now
   AND NOT (j.state = 'running' AND j.fence IN INTS(:held))
 ORDER BY j.wake_at LIMIT 1
 
+-- One row in any case, in which the job is NULL where there is none.
+-- name: job_and_time
+SELECT :now AS now, j.* FROM (SELECT 1) LEFT JOIN jobs j ON j.space = :space AND j.name = :name
+
 -- name: job
 SELECT * FROM jobs WHERE space = :space AND name = :name
