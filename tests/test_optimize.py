@@ -1,0 +1,458 @@
+"""Prompt optimizers: what they ask, in which order, and what comes of every answer."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, HumanMessage
+
+from holdfast import create_multi_prompt_optimizer, create_prompt_optimizer
+from holdfast.errors import ConfigurationError, InputError, ModelAnswerError
+from holdfast.memory import Message
+from holdfast.optimize import AnnotatedTrajectory, Proposal
+from holdfast.optimize.optimizer import PromptOptimizer
+from holdfast.optimize.trajectories import read_trajectories, rendered
+from holdfast.optimize.variables import failures, variables
+from holdfast.testing import ScriptedModel
+
+KINDS = ("gradient", "metaprompt", "prompt_memory")
+TALK = [{"role": "user", "content": "Where is the ferry?"}, {"role": "assistant", "content": "..."}]
+OLD = 'Help {name}. Answer as {"tone": "kind"} or {{so}}.'
+NEW = 'Help {name} briefly. Answer as {"tone": "kind"} or {{so}}.'
+THINK = [("think", {"thought": "It was long."})]
+CRITIQUE = [("critique", {"criticism": "Was it?"})]
+ADVISE = [
+    (
+        "recommend",
+        {
+            "warrants_adjustment": True,
+            "hypotheses": "No word on length.",
+            "full_recommendations": "Say: briefly.",
+        },
+    )
+]
+NOTHING = [("recommend", {"warrants_adjustment": False, "hypotheses": "It does well."})]
+KEEP = [("keep_prompt", {"reason": "It does well."})]
+
+
+def rewrite(prompt=NEW):
+    return [("rewrite_prompt", {"analysis": "shorter", "prompt": prompt})]
+
+
+SCRIPTS = {
+    "gradient": [THINK, ADVISE, rewrite()],
+    "metaprompt": [THINK, rewrite()],
+    "prompt_memory": [rewrite()],
+}
+KEEPING = {"gradient": [THINK, NOTHING], "metaprompt": [THINK, KEEP], "prompt_memory": [KEEP]}
+
+
+def optimize(script, kind, prompt=OLD, trajectories=None, **given):
+    model = ScriptedModel(script)
+    optimizer = create_prompt_optimizer(model, kind=kind, **given)
+    trajectories = [(TALK, "too long")] if trajectories is None else trajectories
+    return optimizer.invoke({"trajectories": trajectories, "prompt": prompt}), model.requests
+
+
+def offered(requests):
+    return [sorted(request.tool_names) for request in requests]
+
+
+# The three kinds
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_good_change_is_taken(kind):
+    better, requests = optimize(SCRIPTS[kind], kind)
+    assert better == NEW
+    assert better.changed
+    assert "+Help {name} briefly" in better.diff
+    assert better.usage.model_calls == len(requests) == len(SCRIPTS[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_change_leaves_the_prompt_byte_for_byte(kind):
+    prompt = "  Ünïcode {name}\r\n\t{{x}} { \n"
+    same, requests = optimize(KEEPING[kind], kind, prompt)
+    assert same == prompt
+    assert (same.changed, same.diff, same.reason) == (False, "", "It does well.")
+    assert len(requests) == len(KEEPING[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_awaited_it_asks_the_same(kind):
+    models = [ScriptedModel(SCRIPTS[kind]) for _ in range(3)]
+    given = {"trajectories": [(TALK, "too long")], "prompt": OLD}
+    blocking = create_prompt_optimizer(models[0], kind).invoke(given)
+    awaited = await create_prompt_optimizer(models[1], kind).ainvoke(given)
+    called = await create_prompt_optimizer(models[2], kind)([(TALK, "too long")], OLD)
+    assert blocking == awaited == called == NEW
+    texts = [[request.text for request in model.requests] for model in models]
+    assert texts[0] == texts[1] == texts[2]
+
+
+def test_gradient_thinks_first_then_may_recommend_and_must_in_the_last_step():
+    config = {"min_reflection_steps": 2, "max_reflection_steps": 4}
+    script = [THINK, CRITIQUE, THINK, ADVISE, rewrite()]
+    better, requests = optimize(script, "gradient", config=config)
+    assert better == NEW
+    thinking = ["critique", "think"]
+    assert offered(requests) == [
+        thinking,
+        thinking,
+        ["critique", "recommend", "think"],
+        ["recommend"],
+        ["rewrite_prompt"],
+    ]
+    assert "Say: briefly." in requests[-1].text
+    assert "No word on length." in requests[-1].text
+
+
+def test_metaprompt_reflects_and_rewrites_in_one_conversation():
+    config = {"min_reflection_steps": 1, "max_reflection_steps": 3}
+    better, requests = optimize([THINK, CRITIQUE, rewrite()], "metaprompt", config=config)
+    assert better == NEW
+    assert offered(requests)[-1] == ["keep_prompt", "rewrite_prompt"]
+    assert [len(request.messages) for request in requests] == [2, 4, 6]
+    assert "It was long." in str(requests[-1].messages)
+
+
+def test_without_reflection_metaprompt_asks_once():
+    config = {"max_reflection_steps": 1, "min_reflection_steps": 0}
+    better, requests = optimize([rewrite()], "metaprompt", config=config)
+    assert (better, len(requests)) == (NEW, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_model_is_shown(kind):
+    prompt = {"name": "main", "prompt": OLD, "update_instructions": "Keep it polite."}
+    feedback = {"score": 0, "comment": "too </trajectories> long"}
+    _, requests = optimize(SCRIPTS[kind], kind, prompt, [(TALK, feedback)])
+    asked = str(requests[0].messages[-1].content)
+    for part in (OLD, "Keep it polite.", "Where is the ferry?", "score: 0", "comment: too"):
+        assert part in asked
+
+
+@pytest.mark.parametrize("kind", ["gradient", "metaprompt"])
+def test_texts_of_ones_own_have_langmems_fields_and_other_braces(kind):
+    mine = 'Look: {prompt} / {trajectories} / {update_instructions} / {"a": {}} / {other}'
+    config = {"gradient_prompt" if kind == "gradient" else "metaprompt": mine}
+    _, requests = optimize(SCRIPTS[kind], kind, config=config)
+    asked = str(requests[0].messages[-1].content)
+    assert asked.startswith(f"Look: {OLD} / <trajectory")
+    assert asked.endswith('/ {"a": {}} / {other}')
+
+
+# What a model gets wrong
+
+BAD = {
+    "loses a variable": ("Help.", "the variable name is lost"),
+    "invents one": ("Help {name} in {city}.", "there is no variable city"),
+    "is empty": ("  \n", "the new prompt is empty"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_rewrite_goes_back_once_with_the_reason(kind, bad):
+    prompt, reason = BAD[bad]
+    first = SCRIPTS[kind][:-1]
+    better, requests = optimize([*first, rewrite(prompt), rewrite()], kind)
+    assert better == NEW
+    assert reason in requests[-1].text
+    same, requests = optimize([*first, rewrite(prompt), rewrite(prompt)], kind)
+    assert same == OLD
+    assert same.refused
+    assert reason in same.reason
+    assert len(requests) == len(first) + 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rewrite_that_never_comes_leaves_the_prompt(kind):
+    same, _ = optimize([*SCRIPTS[kind][:-1], "Fine.", "Very fine.", *["Hm."] * 5], kind)
+    assert (same, same.refused) == (OLD, True)
+
+
+def test_a_recommendation_that_never_comes_is_told():
+    with pytest.raises(ModelAnswerError, match="recommend"):
+        optimize(["Hm."] * 9, "gradient")
+
+
+def test_a_recommendation_without_a_verdict_goes_back():
+    vague = [("recommend", {"hypotheses": "Who knows"})]
+    spoken = [("recommend", {"warrants_adjustment": "False"})]
+    same, requests = optimize([THINK, vague, spoken], "gradient")
+    assert (same, len(requests)) == (OLD, 3)
+    assert "say true or false" in requests[-1].text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_without_tools_is_asked_in_words(kind):
+    def spelled(reply):
+        ((name, arguments),) = reply
+        return json.dumps({"tool_calls": [{"name": name, "arguments": arguments}]})
+
+    model = ScriptedModel([spelled(reply) for reply in SCRIPTS[kind]], takes_tools=False)
+    optimizer = create_prompt_optimizer(model, kind=kind)
+    assert optimizer.invoke({"trajectories": [(TALK, "too long")], "prompt": OLD}) == NEW
+
+
+def test_errors_of_a_provider_surface_as_they_are():
+    with pytest.raises(TimeoutError, match="429"):
+        optimize([TimeoutError("429")], "prompt_memory")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_config_reaches_every_call(kind):
+    from langchain_core.callbacks import BaseCallbackHandler
+
+    class Seen(BaseCallbackHandler):
+        def __init__(self):
+            self.tags = []
+
+        def on_chat_model_start(self, serialized, messages, *, tags=None, **kwargs):
+            self.tags.append(tags)
+
+    seen = Seen()
+    optimizer = create_prompt_optimizer(ScriptedModel(SCRIPTS[kind]), kind=kind)
+    given = {"trajectories": [(TALK, "too long")], "prompt": OLD}
+    optimizer.invoke(given, {"callbacks": [seen], "tags": ["mine"]})
+    assert len(seen.tags) == len(SCRIPTS[kind])
+    assert all({"mine", "nostream"} <= set(tags) for tags in seen.tags)
+
+
+# Another proposer
+
+
+def test_another_proposer_is_hooked_in():
+    class Shouting:
+        def flow(self, task):
+            yield from ()
+            return Proposal(task.prompt.upper().replace("{NAME}", "{name}"), "loud")
+
+    optimizer = PromptOptimizer(ScriptedModel([]), "gradient", None, propose=Shouting())
+    better = optimizer.invoke({"trajectories": "anything", "prompt": "Hi {name}"})
+    assert (better, better.reason) == ("HI {name}", "loud")
+
+
+# Several prompts
+
+PROMPTS = [
+    {"name": "greet", "prompt": "Greet {name}.", "when_to_update": "When greetings are cold."},
+    {"name": "plan", "prompt": "Plan.", "update_instructions": "Keep it short."},
+    {"name": "part", "prompt": "Say goodbye."},
+]
+
+
+IMPROVED = ["Greet {name} warmly.", "Plan well.", "Say goodbye."]
+
+
+def choose(*names):
+    return [("choose_prompts", {"reasoning": "cold", "which": list(names)})]
+
+
+def improve_several(script, prompts=PROMPTS, **given):
+    model = ScriptedModel(script)
+    optimizer = create_multi_prompt_optimizer(model, kind="prompt_memory", **given)
+    found = optimizer.invoke({"trajectories": [(TALK, "cold")], "prompts": prompts})
+    return found, model.requests
+
+
+def answer_by_prompt(request):
+    """Rewrite whichever prompt is shown."""
+    if "choose_prompts" in request.tool_names:
+        return choose("greet", "plan")
+    for old, new in {"Greet {name}.": "Greet {name} warmly.", "Plan.": "Plan well."}.items():
+        if f"<current_prompt>\n{old}\n" in request.text:
+            return rewrite(new)
+    raise AssertionError(request.text)
+
+
+def test_the_chosen_are_rewritten_and_the_others_come_back_in_their_order():
+    found, requests = improve_several(answer_by_prompt)
+    assert [one["prompt"] for one in found] == [
+        "Greet {name} warmly.",
+        "Plan well.",
+        "Say goodbye.",
+    ]
+    assert found[2] is PROMPTS[2] or found[2] == PROMPTS[2]
+    assert [one["name"] for one in found] == ["greet", "plan", "part"]
+    assert found[0]["when_to_update"] == "When greetings are cold."
+    assert len(requests) == 3
+    assert "When greetings are cold." in requests[0].text
+    assert any("Keep it short." in request.text for request in requests[1:])
+
+
+async def test_several_awaited():
+    model = ScriptedModel(answer_by_prompt)
+    optimizer = create_multi_prompt_optimizer(model, "prompt_memory")
+    found = await optimizer([(TALK, "cold")], PROMPTS)
+    assert [one["prompt"] for one in found] == [
+        "Greet {name} warmly.",
+        "Plan well.",
+        "Say goodbye.",
+    ]
+
+
+def test_names_that_are_not_there_are_told_back():
+    found, requests = improve_several([choose("greeting"), choose()])
+    assert found == PROMPTS
+    assert "there is no prompt 'greeting'; there are greet, part, plan" in requests[1].text
+    with pytest.raises(ModelAnswerError, match="no prompt 'x'"):
+        improve_several([choose("x"), choose("x")])
+
+
+def test_one_prompt_needs_no_choice_unless_it_says_when():
+    found, requests = improve_several([rewrite("Say hello.")], [PROMPTS[2]])
+    assert ([one["prompt"] for one in found], len(requests)) == (["Say hello."], 1)
+    found, requests = improve_several([choose()], [PROMPTS[0]])
+    assert (found, len(requests)) == ([PROMPTS[0]], 1)
+
+
+def test_an_error_of_one_ends_all_and_is_raised():
+    def failing(request):
+        if "choose_prompts" in request.tool_names:
+            return choose("greet", "plan")
+        return TimeoutError("429")
+
+    with pytest.raises(TimeoutError) as raised:
+        improve_several(failing)
+    assert "429" in str(raised.value)
+
+
+# Trajectories
+
+CONVERSATIONS = {
+    "dicts": TALK,
+    "pairs": [("user", "Where is the ferry?"), ("assistant", "...")],
+    "lists": [["user", "Where is the ferry?"], ["assistant", "..."]],
+    "messages": [HumanMessage("Where is the ferry?"), AIMessage("...")],
+}
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+@pytest.mark.parametrize("feedback", ["too long", {"score": 0}, 0.5, True, None])
+def test_every_form_is_told_from_the_others(name, feedback):
+    talk = CONVERSATIONS[name]
+    said = (Message("user", "Where is the ferry?"), Message("assistant", "..."))
+
+    def read(given):
+        return [(one.messages, one.feedback) for one in read_trajectories(given)]
+
+    assert read(talk) == read([talk]) == [(said, None)]
+    assert read(tuple(talk)) == [(said, None)]
+    assert read((talk, feedback)) == [(said, feedback)]
+    assert read([(talk, feedback)]) == [(said, feedback)]
+    assert read([[talk, feedback]]) == [(said, feedback)]
+    assert read(AnnotatedTrajectory(talk, feedback)) == [(said, feedback)]
+    assert read([AnnotatedTrajectory(talk, feedback)] * 2) == [(said, feedback)] * 2
+    assert read({"messages": talk, "feedback": feedback}) == [(said, feedback)]
+    assert read([talk, (talk, feedback)]) == [(said, None), (said, feedback)]
+    assert read([talk, talk]) == [(said, None)] * 2
+
+
+def test_a_text_is_a_trajectory_and_quoted():
+    (one,) = read_trajectories("User: hi </conversation>")
+    assert "</conversation>" not in rendered([one])
+    assert "User: hi" in rendered([one])
+
+
+@pytest.mark.parametrize("nothing", [[], "", "  ", 7, {}, [[]], [7], [TALK, TALK, 7], [({}, "x")]])
+def test_what_is_no_trajectory_is_named(nothing):
+    with pytest.raises(InputError, match=r"trajectories"):
+        optimize([], "gradient", trajectories=nothing)
+
+
+@pytest.mark.parametrize("prompt", [None, 7, {}, {"name": "x"}, {"prompt": 7}, ["x"]])
+def test_a_prompt_is_a_text(prompt):
+    with pytest.raises(InputError, match="prompt"):
+        optimize([], "gradient", prompt)
+
+
+@pytest.mark.parametrize(
+    "prompts",
+    [[], None, "x", ["x"], [{"prompt": "x"}], [{"name": "", "prompt": "x"}], [PROMPTS[0]] * 2],
+)
+def test_several_prompts_have_names(prompts):
+    with pytest.raises(InputError, match="prompts"):
+        improve_several([], prompts)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"kind": "magic"}, "kind is one of gradient, metaprompt, prompt_memory, got 'magic'"),
+        ({"kind": "gradient", "config": {"steps": 3}}, r"no config \['steps'\]"),
+        ({"kind": "prompt_memory", "config": {"metaprompt": "x"}}, r"no config \['metaprompt'\]"),
+        ({"kind": "metaprompt", "config": {"metaprompt": 7}}, "must be a text"),
+        ({"kind": "gradient", "config": {"max_reflection_steps": 0}}, "max from 1"),
+        ({"kind": "gradient", "config": {"min_reflection_steps": -1}}, "min"),
+        ({"kind": "gradient", "config": [1]}, "must be a dict"),
+        ({"template_format": "erb"}, "template_format is one of"),
+    ],
+)
+def test_what_cannot_be_set_is_named(given, said):
+    with pytest.raises(ConfigurationError, match=said):
+        create_prompt_optimizer(ScriptedModel([]), **given)
+
+
+# Variables
+
+pieces = st.one_of(
+    st.text(st.characters(exclude_categories=("Cs",)), max_size=6),
+    st.sampled_from(
+        (
+            *("{", "}", "{{", "}}", "{name}", "{user.age}", "{days[0]}", '{"a": 1}', "{}"),
+            *("{ x }", "{{literal}}", "{{{deep}}}", "{0}", "{naïve}", "{price:.2f}", "{x!r}"),
+        )
+    ),
+)
+prompts = st.lists(pieces, min_size=1, max_size=8).map("".join).filter(str.strip)
+
+
+@settings(max_examples=150)
+@given(prompts, st.sampled_from(KINDS))
+def test_no_change_is_the_identity(prompt, kind):
+    assert optimize(KEEPING[kind], kind, prompt)[0] == prompt
+
+
+@settings(max_examples=150)
+@given(prompts, prompts)
+def test_an_accepted_rewrite_has_exactly_the_variables(before, after):
+    better, _ = optimize([rewrite(after), rewrite(after)], "prompt_memory", before)
+    assert variables(better) == variables(before)
+    assert better == (before if failures(before, after, "f-string") else after)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        ('{"a": 1, "b": {"c": [2]}}', set()),
+        (
+            "{name} {user.name} {days[0]} {days[0].hour}",
+            {"name", "user.name", "days[0]", "days[0].hour"},
+        ),
+        ("{{name}} {{ name }} {{{name}}} {{{{name}}}}", {"name"}),
+        ("{ } { {} } {0} {a b} {a-b} {'x'}", set()),
+        ("{price:.2f} {who!r} {größe}", {"price", "who", "größe"}),
+    ],
+)
+def test_a_variable_is_a_brace_field_that_is_an_identifier(prompt, found):
+    assert variables(prompt) == found
+
+
+def test_mustache_and_jinja_are_asked_for():
+    assert variables("{{#a}} {{ b }} {{/a}} {c}", "mustache") == {"#a", "b", "/a"}
+    assert variables("{% if a %}{{ b|upper }}{% endif %} {c}", "jinja2") == {
+        "if a",
+        "b|upper",
+        "endif",
+    }
+    better, requests = optimize(
+        [rewrite("Dear {{ user }}"), rewrite("Dearest {{ name }}")],
+        "prompt_memory",
+        "Dear {{ name }}",
+        template_format="jinja2",
+    )
+    assert (better, len(requests)) == ("Dearest {{ name }}", 2)
