@@ -104,7 +104,7 @@ class Gate:
             )
         drawn = list(range(number))
         random.Random(self.seed).shuffle(drawn)
-        held = math.ceil(number * self.held_out)
+        held = self._held(number)
         return drawn[held:], sorted(drawn[:held])
 
     def _least(self) -> int:
@@ -114,9 +114,13 @@ class Gate:
     def _fewest(self) -> int:
         """Return how many trajectories it takes, some of them to learn from."""
         number = self._least() + 1
-        while not self._least() <= math.ceil(number * self.held_out) < number:
+        while self._held(number) < self._least():
             number += 1
         return number
+
+    def _held(self, number: int) -> int:
+        """Return how many of some trajectories are held out; one at least is to learn from."""
+        return min(number - 1, math.ceil(number * self.held_out))
 
     @property
     def allowed(self) -> float:

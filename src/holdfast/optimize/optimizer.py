@@ -262,8 +262,8 @@ def create_prompt_optimizer(
         InputError: When run: there are no trajectories, or too few for the gate, or the prompt
             is no text.
         ModelAnswerError: When run: the model never came to a recommendation.
-
-    What an evaluator raises reaches the caller as it is, with the trajectory's number as a note.
+        Exception: When run: whatever an evaluator raises, as it is, with the number of the
+            trajectory as a note.
 
     Example:
         >>> from holdfast import create_prompt_optimizer
@@ -280,12 +280,12 @@ def create_prompt_optimizer(
         With an evaluator, which would run the agent and judge its answer:
 
         >>> def evaluate(prompt, trajectory):
-        ...     return {"key": "brevity", "score": 0.9 if "one sentence" in prompt else 0.4}
+        ...     return {"key": "brevity", "score": 1 if "one sentence" in prompt else 0.5}
         >>> model = ScriptedModel([[("rewrite_prompt", {"prompt": new})]])
         >>> optimizer = create_prompt_optimizer(model, kind="prompt_memory", evaluate=evaluate)
         >>> better = optimizer.invoke({"trajectories": trajectories * 12, "prompt": "Help {name}."})
         >>> better.changed, better.scores.before, better.scores.after, better.scores.p_value
-        (True, 0.4, 0.9, 0.015625)
+        (True, 0.5, 1.0, 0.015625)
     """
     return PromptOptimizer(
         model, kind, config, template_format=template_format, evaluate=evaluate, gate=gate
