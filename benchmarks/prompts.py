@@ -22,6 +22,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,11 @@ class World:
 
     def score(self, prompt: str, trajectory: AnnotatedTrajectory) -> float:
         """Return the grade of an answer, in tenths from 0 to 1."""
-        question = trajectory.messages[0][1]
+        return self.graded(str(prompt), trajectory.messages[0][1])
+
+    @lru_cache(maxsize=2**18)  # noqa: B019  # worlds are few, and gone with the process
+    def graded(self, prompt: str, question: str) -> float:
+        """Return the grade of an answer to a question."""
         grade = self.drawn("base", question).uniform(0.3, 0.7)
         for edit in prompt.splitlines()[1:]:
             mean = {**GAINS, "good": self.good}[edit.split()[0]]
@@ -185,11 +190,11 @@ def as_markdown(whole: dict[str, Any]) -> str:
     ]
     for name, ways in whole["cases"].items():
         for way, row in ways.items():
-            mean, low, high = (f"{row['gain'][part]:+.3f}" for part in ("mean", "low", "high"))
+            mean, low, high = (f"{row['gain'][part]:+.4f}" for part in ("mean", "low", "high"))
             taken = (f"{100 * row['taken'][kind]:.1f}" for kind in GAINS)
             lines.append(
                 f"| {name} | {'yes' if way == 'gate' else 'no'} | {mean} ({low} to {high}) | "
-                f"{row['standard error']:.3f} | {' | '.join(taken)} | {row['evaluations']:.0f} |"
+                f"{row['standard error']:.4f} | {' | '.join(taken)} | {row['evaluations']:.0f} |"
             )
     lines += [
         "",
