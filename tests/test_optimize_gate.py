@@ -120,6 +120,17 @@ def test_of_several_the_good_one_is_taken_within_the_budget(seed):
     assert candidates[GOOD].trajectories == max(one.trajectories for one in candidates.values())
 
 
+@pytest.mark.parametrize("candidates", range(1, 10))
+def test_no_number_of_candidates_exceeds_a_budget(candidates):
+    edits = [SAME + "!" * number for number in range(candidates)]
+    for repeats in (1, 2):
+        for more in (0, 1, 7, 30):
+            budget = (20 + candidates * (candidates - 1).bit_length()) * repeats + more
+            _, judge, _ = optimize(*edits, budget=budget, repeats=repeats)
+            assert len(judge.seen) <= budget
+            assert {edit for edit, _ in judge.seen} == {OLD, *edits}
+
+
 def test_each_pair_is_scored_once_and_with_repeats_as_often_as_said():
     edits = [GOOD, SAME, BAD, BAD + "!"]
     _, judge, _ = optimize(*edits)

@@ -11,7 +11,7 @@ import logging
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from holdfast.errors import ConfigurationError, InputError, ModelAnswerError
@@ -196,7 +196,7 @@ class Scores:
     p_value: float | None = None
     evaluations: int = 0
     candidates: tuple[Candidate, ...] = ()
-    held_out: tuple[int, ...] = field(default=())
+    held_out: tuple[int, ...] = ()
 
     @property
     def gain(self) -> float | None:
