@@ -28,6 +28,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/stores.py
 	$(BIN)/python benchmarks/recall.py
 	$(BIN)/python benchmarks/habits.py
+	$(BIN)/python benchmarks/prompts.py
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/background.py
 	$(BIN)/python benchmarks/quoting.py

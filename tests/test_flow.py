@@ -4,6 +4,8 @@ import asyncio
 import sqlite3
 import threading
 from contextlib import closing
+from contextvars import ContextVar
+from functools import partial
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -11,7 +13,7 @@ from langgraph.store.base import BaseStore, GetOp, PutOp
 from langgraph.store.memory import InMemoryStore
 from langgraph.store.sqlite import SqliteStore as LangGraphSqliteStore
 
-from holdfast.flow import Ask, FlowRunnable, StoreCall, StoreOps, arun, run
+from holdfast.flow import Ask, Call, FlowRunnable, StoreCall, StoreOps, arun, run
 from holdfast.testing import ScriptedModel
 
 NS = ("n",)
@@ -135,6 +137,58 @@ async def test_cancelled_while_the_model_thinks_nothing_is_written():
         await task
     assert seen == ["closed"]
     assert store.get(NS, "k") is None
+
+
+def twice(number):
+    return 2 * number
+
+
+async def atwice(number):
+    await asyncio.sleep(0)
+    return twice(number)
+
+
+def returning(number):
+    """A plain function that returns what is to be awaited."""
+    return atwice(number)
+
+
+class Twice:
+    async def __call__(self, number):
+        return await atwice(number)
+
+
+@pytest.mark.parametrize("function", [twice, atwice, Twice(), partial(atwice), returning])
+async def test_a_function_of_the_users_may_be_sync_or_async_for_both_drivers(function):
+    def calling(given):
+        try:
+            return (yield Call(function, (given,)))
+        except TypeError:
+            return "caught"
+
+    assert run(calling(3)) == await arun(calling(3)) == 6
+    assert run(calling(None)) == await arun(calling(None)) == "caught"
+
+
+async def test_a_function_of_the_users_sees_its_callers_context_and_never_blocks_the_loop():
+    whose = ContextVar("whose")
+    whose.set("mine")
+
+    def plain():
+        return whose.get(), threading.current_thread()
+
+    async def awaiting():
+        return plain()
+
+    def calling(function):
+        return (yield Call(function))
+
+    here = threading.current_thread()
+    assert run(calling(plain)) == ("mine", here)
+    assert await arun(calling(awaiting)) == ("mine", here)
+    for name, thread in (await arun(calling(plain)), run(calling(awaiting))):
+        assert name == "mine"
+        assert thread is not here
 
 
 class Echo(FlowRunnable):

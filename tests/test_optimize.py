@@ -11,7 +11,6 @@ from holdfast import create_multi_prompt_optimizer, create_prompt_optimizer
 from holdfast.errors import ConfigurationError, InputError, ModelAnswerError
 from holdfast.memory import Message
 from holdfast.optimize import AnnotatedTrajectory, Proposal
-from holdfast.optimize.optimizer import PromptOptimizer
 from holdfast.optimize.trajectories import read_trajectories, rendered
 from holdfast.optimize.variables import failures, variables
 from holdfast.testing import ScriptedModel
@@ -231,7 +230,7 @@ def test_another_proposer_is_hooked_in():
             yield from ()
             return Proposal(task.prompt.upper().replace("{NAME}", "{name}"), "loud")
 
-    optimizer = PromptOptimizer(ScriptedModel([]), "gradient", None, propose=Shouting())
+    optimizer = create_prompt_optimizer(Shouting())
     better = optimizer.invoke({"trajectories": "anything", "prompt": "Hi {name}"})
     assert (better, better.reason) == ("HI {name}", "loud")
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from holdfast.namespace import NamespaceTemplate, decode_label, encode_label
     from holdfast.optimize import (
         AnnotatedTrajectory,
+        Gate,
         MultiPromptOptimizerInput,
         OptimizedPrompt,
         OptimizerInput,
@@ -120,6 +121,7 @@ _ROOMS = {
     "holdfast.namespace": ("NamespaceTemplate", "decode_label", "encode_label"),
     "holdfast.optimize": (
         "AnnotatedTrajectory",
+        "Gate",
         "MultiPromptOptimizerInput",
         "OptimizedPrompt",
         "OptimizerInput",
@@ -157,6 +159,7 @@ __all__ = [
     "ExtractedMemory",
     "Fence",
     "Finding",
+    "Gate",
     "HoldfastError",
     "Job",
     "Ledger",

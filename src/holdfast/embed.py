@@ -8,17 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import inspect
 import math
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
+from holdfast.background import Background, is_async
 from holdfast.errors import ConfigurationError, EmbedderFailed, cut, shown
 
 BATCH = 128
@@ -261,7 +261,7 @@ def _source(embed: Any) -> _Source:
     if isinstance(embed, Embeddings):
         return _of_methods(embed, _identity(embed))
     if callable(embed) and not isinstance(embed, type):
-        calls = _Calls(None, embed) if _is_async(embed) else _Calls(embed, None)
+        calls = _Calls(None, embed) if is_async(embed) else _Calls(embed, None)
         return _Source(_identity(embed), calls, calls)
     raise ConfigurationError(f"index['embed'] must be {_FORMS}; got {shown(embed)}.")
 
@@ -314,11 +314,6 @@ def _own(embed: Any, method: str) -> Callable[[list[str]], Awaitable[Any]] | Non
         return None
     found: Callable[[list[str]], Awaitable[Any]] = getattr(embed, method)
     return found
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    called = getattr(function, "__call__", None)  # noqa: B004  # an object with `async __call__`
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
 
 
 def _identity(embed: Any) -> str:
@@ -389,27 +384,4 @@ def _in_thread(call: Callable[[], Vectors]) -> Future[Vectors]:
     return _Worker().start(call)
 
 
-class _Background:
-    """An event loop in a daemon thread, for awaiting code that a blocking caller needs.
-
-    One loop for all calls, since clients keep connections that belong to the loop that made them.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-
-    def start(self, work: Coroutine[Any, Any, Vectors]) -> Future[Vectors]:
-        with self._lock:
-            # In a forked process the thread is gone.
-            if self._loop is None or self._thread is None or not self._thread.is_alive():
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._loop.run_forever, daemon=True, name="holdfast-embedders"
-                )
-                self._thread.start()
-            return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-
-_BACKGROUND = _Background()
+_BACKGROUND = Background("holdfast-embedders")

@@ -8,9 +8,10 @@ async. (The idea is httpx's `Auth.auth_flow` and psycopg's generators.)
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.store.base import BaseStore, Op, PutOp
 
+from holdfast.background import Background, is_async
 from holdfast.ledger import Ledger
 from holdfast.namespace import current_config
 from holdfast.operations import Commit, LedgerOp
@@ -40,6 +42,7 @@ AT_ONCE = 8
 
 _LOCKS = tuple(threading.Lock() for _ in range(256))
 _PAUSE = 0.001
+_BACKGROUND = Background("holdfast-calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,20 @@ class Together:
     flows: Sequence[Flow[Any]]
 
 
-Effect = Ask | StoreOps | StoreCall | Hold | Perform | Together
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Effect: call a function that a user gave, be sent what it returns.
+
+    It may be an async one, whoever drives the flow: for a blocking caller it is awaited in a loop
+    that runs in a thread of its own. For an awaiting caller a plain one is called in a thread,
+    so that it cannot block the loop.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+
+
+Effect = Ask | StoreOps | StoreCall | Hold | Perform | Together | Call
 Flow = Generator[Effect, Any, T]
 
 
@@ -172,6 +188,9 @@ def _perform(effect: Effect, config: RunnableConfig | None) -> Any:
         return effect.ledger.perform(effect.op)
     if isinstance(effect, Together):
         return _side_by_side(effect.flows, config)
+    if isinstance(effect, Call):
+        result = effect.function(*effect.args)
+        return _BACKGROUND.wait_for(_awaited(result)) if inspect.isawaitable(result) else result
     return _blocking(effect)()
 
 
@@ -188,6 +207,8 @@ async def _aperform(effect: Effect, config: RunnableConfig | None) -> Any:
         return await (_to_the_end(performed) if isinstance(effect.op, Commit) else performed)
     if isinstance(effect, Together):
         return await _aside_by_side(effect.flows, config)
+    if isinstance(effect, Call):
+        return await _acalled(effect)
     writes = (
         any(isinstance(op, PutOp) for op in effect.ops)
         if isinstance(effect, StoreOps)
@@ -232,6 +253,17 @@ def _noted(errors: Sequence[BaseException]) -> BaseException:
     for other in errors[1:]:
         first.add_note(f"Beside it: {type(other).__name__}: {other}")
     return first
+
+
+async def _acalled(effect: Call) -> Any:
+    if is_async(effect.function):
+        return await effect.function(*effect.args)
+    result = await asyncio.to_thread(effect.function, *effect.args)
+    return await result if inspect.isawaitable(result) else result
+
+
+async def _awaited(result: Awaitable[T]) -> T:
+    return await result
 
 
 def _blocking(effect: StoreOps | StoreCall) -> Callable[[], Any]:

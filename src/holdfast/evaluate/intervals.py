@@ -1,4 +1,4 @@
-"""Means with intervals: the bootstrap over questions, with numpy.
+"""Means with intervals, and whether they differ: the bootstrap over questions, with numpy.
 
 Questions are drawn as if each stood for itself. Those of one conversation share its words, so over
 few conversations the intervals are rather too narrow than too wide.
@@ -14,6 +14,8 @@ RESAMPLES = 10_000
 LEVEL = 0.95
 _AT_ONCE = 2_000_000
 """How many draws are held in memory at once."""
+_EXACT = 13
+"""With how many differences all signs are tried, which are fewer then than the draws."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +98,50 @@ def paired(
     """
     differences = [a - b for a, b in zip(one, other, strict=True)]
     return interval(differences, seed=seed, resamples=resamples)
+
+
+def p_value(
+    one: Sequence[float],
+    other: Sequence[float],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> float:
+    """Return how likely `one` would lie above `other` as far as it does, were they of a kind.
+
+    A paired sign-flip (permutation) test of the mean difference, one-sided: were the two of a
+    kind, each difference could as well have the other sign. Up to 13 differences that are not 0
+    all signs are tried, from there on `resamples` drawn ones. Scores are often 0 or 1, or few
+    grades, and pairs few; this test assumes no form of them and keeps its level exactly, where a
+    t-test or a bootstrap over ten pairs says yes too often. Fewer than five pairs can never come
+    to 0.05 or less.
+
+    Source: Fisher, "The Design of Experiments" (1935), section 21; chosen among others for small
+    sets of scores by Smucker, Allan and Carterette, "A Comparison of Statistical Significance
+    Tests for Information Retrieval Evaluation" (2007).
+
+    Example:
+        >>> p_value([1, 1, 1, 1, 1], [0, 0, 0, 0, 0])
+        0.03125
+        >>> p_value([1, 0], [1, 0])
+        1.0
+    """
+    import numpy as np
+
+    pairs = zip(one, other, strict=True)
+    differences = np.asarray([a - b for a, b in pairs if a != b], dtype=np.float64)
+    number = len(differences)
+    if not number:
+        return 1.0
+    # Sums in another order differ in the last digit.
+    least = differences.sum() - 1e-9 * np.abs(differences).sum()
+    if number <= _EXACT:
+        signs = 1 - 2 * ((np.arange(2**number)[:, np.newaxis] >> np.arange(number)) & 1)
+        return float(np.mean(signs @ differences >= least))
+    random = np.random.default_rng(seed)
+    step = max(1, _AT_ONCE // number)
+    as_far = 0
+    for start in range(0, resamples, step):
+        drawn = random.integers(0, 2, (min(step, resamples - start), number), dtype=np.int8)
+        as_far += int(np.sum((1 - 2 * drawn) @ differences >= least))
+    return (as_far + 1) / (resamples + 1)

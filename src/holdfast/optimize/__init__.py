@@ -1,5 +1,6 @@
 """Feedback becomes better prompts: how an agent should act, learned from what it did."""
 
+from holdfast.optimize.gate import Candidate, Gate, Scores
 from holdfast.optimize.optimizer import (
     OptimizedPrompt,
     OptimizerInput,
@@ -17,6 +18,8 @@ from holdfast.optimize.trajectories import AnnotatedTrajectory
 
 __all__ = [
     "AnnotatedTrajectory",
+    "Candidate",
+    "Gate",
     "MultiPromptOptimizer",
     "MultiPromptOptimizerInput",
     "OptimizedPrompt",
@@ -25,6 +28,7 @@ __all__ = [
     "PromptOptimizer",
     "Proposal",
     "Proposer",
+    "Scores",
     "Task",
     "create_multi_prompt_optimizer",
     "create_prompt_optimizer",

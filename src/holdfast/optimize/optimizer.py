@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, Required, TypedDict, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 
-from holdfast.errors import InputError, shown
+from holdfast.errors import ConfigurationError, InputError, shown
 from holdfast.extract.models import resolve_model
 from holdfast.flow import Flow, FlowRunnable
 from holdfast.memory import Usage
-from holdfast.optimize.proposing import Proposer, Task, proposer
-from holdfast.optimize.trajectories import read_trajectories, rendered
+from holdfast.optimize.gate import Gate, Gating, Scores
+from holdfast.optimize.proposing import Proposal, Proposer, Task, checked, proposer
+from holdfast.optimize.scoring import Evaluator, Variant
+from holdfast.optimize.trajectories import Trajectory, read_trajectories, rendered
 from holdfast.optimize.variables import TemplateFormat, check_format
 
 Kind = Literal["gradient", "metaprompt", "prompt_memory"]
@@ -58,21 +61,23 @@ class OptimizedPrompt(str):
         before: The prompt as it was.
         reason: Why it was changed or kept, as far as the model said.
         refused: Whether a rewrite was made that could not be used.
-        usage: What it cost.
+        usage: What it cost, without what an evaluator spent.
+        scores: What the gate found; None where there was no evaluator.
     """
 
     before: str
     reason: str
     refused: bool
     usage: Usage
+    scores: Scores | None
 
     @classmethod
-    def of(
-        cls, prompt: str, before: str, reason: str, usage: Usage, *, refused: bool = False
-    ) -> OptimizedPrompt:
-        """Return a prompt with what became of it."""
-        made = cls(prompt)
-        made.before, made.reason, made.usage, made.refused = before, reason, usage, refused
+    def of(cls, proposal: Proposal, before: str, scores: Scores | None = None) -> OptimizedPrompt:
+        """Return what a proposal makes of a prompt."""
+        made = cls(before if proposal.prompt is None else proposal.prompt)
+        made.before, made.reason = before, proposal.reason
+        made.usage, made.refused = proposal.usage, proposal.refused
+        made.scores = scores
         return made
 
     @property
@@ -96,16 +101,19 @@ class PromptOptimizer(FlowRunnable[Any, OptimizedPrompt]):
 
     def __init__(
         self,
-        model: str | BaseChatModel,
+        model: str | BaseChatModel | Proposer,
         kind: Kind,
         config: Mapping[str, Any] | None,
         *,
         template_format: TemplateFormat = "f-string",
-        propose: Proposer | None = None,
+        evaluate: Evaluator | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.kind = kind
         self.template_format = check_format(template_format)
-        self._proposer = propose or proposer(resolve_model(model), kind, config)
+        self._proposer = _proposer(model, kind, config)
+        self._evaluate = _check_evaluate(evaluate, gate)
+        self._gate = gate or Gate()
 
     def flow(self, input: Any, config: RunnableConfig) -> Flow[OptimizedPrompt]:
         """Return the work for one input as a flow."""
@@ -114,30 +122,76 @@ class PromptOptimizer(FlowRunnable[Any, OptimizedPrompt]):
                 f"An optimizer takes {{'trajectories': ..., 'prompt': ...}}, got {shown(input)}."
             )
         prompt = read_prompt(input["prompt"])
-        trajectories = rendered(read_trajectories(input["trajectories"]))
+        trajectories = read_trajectories(input["trajectories"])
+        gating = self.gating(trajectories)
+        if gating is not None:
+            return self.decide(prompt, gating, str)
         return self.improve(prompt, trajectories)
 
-    def improve(self, prompt: Prompt, trajectories: str) -> Flow[OptimizedPrompt]:
-        """Return the prompt, improved or as it was, as a flow.
+    def improve(self, prompt: Prompt, trajectories: Sequence[Trajectory]) -> Flow[OptimizedPrompt]:
+        """Return the prompt, improved or as it was, as a flow."""
+        task = self._task(prompt, trajectories)
+        proposal = checked((yield from self._proposer.flow(task)), task)
+        return _optimized(proposal, prompt)
+
+    def gating(self, trajectories: Sequence[Trajectory]) -> Gating | None:
+        """Return a run of the gate over some trajectories; None where there is no evaluator."""
+        if self._evaluate is None:
+            return None
+        return Gating(self._gate, self._evaluate, trajectories)
+
+    def decide(
+        self, prompt: Prompt, gating: Gating, placed: Callable[[str], Variant]
+    ) -> Flow[OptimizedPrompt]:
+        """Return the prompt, improved where that scored higher, as a flow.
 
         Args:
             prompt: What to improve.
-            trajectories: Rendered as quoted data.
+            gating: The run of the gate.
+            placed: Returns what the evaluator is given for a text of the prompt.
         """
-        before = prompt["prompt"]
+        task = partial(self._task, prompt)
+        proposal, scores = yield from gating.flow(self._proposer, task, placed)
+        return _optimized(proposal, prompt, scores)
+
+    def _task(self, prompt: Prompt, trajectories: Sequence[Trajectory]) -> Task:
         told = prompt.get("update_instructions") or ""
-        task = Task(before, told, trajectories, self.template_format)
-        proposal = yield from self._proposer.flow(task)
-        if proposal.refused:
-            log.warning("A rewrite of a prompt was refused: %s", proposal.reason)
-        after = before if proposal.prompt is None else proposal.prompt
-        return OptimizedPrompt.of(
-            after, before, proposal.reason, proposal.usage, refused=proposal.refused
-        )
+        examples = tuple(one.annotated() for one in trajectories)
+        return Task(prompt["prompt"], told, rendered(trajectories), self.template_format, examples)
 
     async def __call__(self, trajectories: Any, prompt: str | Prompt) -> OptimizedPrompt:
         """Improve a prompt: `await optimizer(trajectories, prompt)`."""
         return await self.ainvoke({"trajectories": trajectories, "prompt": prompt})
+
+
+def _optimized(proposal: Proposal, prompt: Prompt, scores: Scores | None = None) -> OptimizedPrompt:
+    if proposal.refused:
+        log.warning("A rewrite of a prompt was refused: %s", proposal.reason)
+    return OptimizedPrompt.of(proposal, prompt["prompt"], scores)
+
+
+def _proposer(
+    model: str | BaseChatModel | Proposer, kind: Kind, config: Mapping[str, Any] | None
+) -> Proposer:
+    if isinstance(model, str | BaseChatModel) or not callable(getattr(model, "flow", None)):
+        return proposer(resolve_model(cast("Any", model)), kind, config)
+    if config is not None:
+        raise ConfigurationError(
+            f"config is for kinds of ours; set up {type(model).__name__} itself. Got {config!r}."
+        )
+    return model
+
+
+def _check_evaluate(evaluate: Any, gate: Any) -> Evaluator | None:
+    if gate is not None and not isinstance(gate, Gate):
+        raise ConfigurationError(f"gate must be a Gate(...), got {shown(gate)}.")
+    if evaluate is None and gate is not None:
+        raise ConfigurationError("gate= needs evaluate=, a function (prompt, trajectory) -> float.")
+    if evaluate is not None and not callable(evaluate):
+        raise ConfigurationError(
+            f"evaluate must be a function (prompt, trajectory) -> float, got {shown(evaluate)}."
+        )
+    return cast("Evaluator | None", evaluate)
 
 
 def read_prompt(given: Any, where: str = "prompt") -> Prompt:
@@ -161,12 +215,14 @@ def read_prompt(given: Any, where: str = "prompt") -> Prompt:
 
 
 def create_prompt_optimizer(
-    model: str | BaseChatModel,
+    model: str | BaseChatModel | Proposer,
     /,
     kind: Kind = "gradient",
     config: Mapping[str, Any] | None = None,
     *,
     template_format: TemplateFormat = "f-string",
+    evaluate: Evaluator | None = None,
+    gate: Gate | None = None,
 ) -> PromptOptimizer:
     """Create an optimizer that improves a prompt by what an agent did with it, and the feedback.
 
@@ -174,8 +230,11 @@ def create_prompt_optimizer(
     that loses or invents a variable, goes back to the model once, with the reason; where that
     does not help, the old prompt stays.
 
+    With `evaluate`, a rewrite replaces the prompt only where it scores higher on trajectories
+    that it was not made from; see `Gate`.
+
     Args:
-        model: A chat model, or its name.
+        model: A chat model, or its name; or a `Proposer` in place of it and of `kind`.
         kind: `gradient` reflects, recommends and rewrites in separate calls: 2 to 6 by default.
             `metaprompt` reflects and rewrites in one conversation: 2 to 5 calls. `prompt_memory`
             makes one call. A rewrite that goes back is one call more.
@@ -184,16 +243,27 @@ def create_prompt_optimizer(
             braces: `metaprompt`, and for `gradient` also `gradient_prompt`.
         template_format: Whose braces the prompt's variables are in: `f-string`, `mustache` or
             `jinja2`.
+        evaluate: A function `(prompt, trajectory) -> float`, sync or async, that lets the agent
+            do with a prompt what the trajectory is about, and returns how well that went, higher
+            for better. A bool, a dict with `score` and an object with `.score` will do too, as
+            evaluators of OpenEvals and LangSmith return them. The trajectory is an
+            `AnnotatedTrajectory`, its messages as they were given (a text is one message of the
+            user). It is called from several threads or tasks at once.
+        gate: How a rewrite is held against the prompt; `Gate()` where there is `evaluate` alone.
 
     Returns:
         A Runnable. Its input is `{"trajectories", "prompt"}`; it returns the prompt, a text with
-        `changed`, `diff`, `reason` and `usage`. It may be awaited too: `await
+        `changed`, `diff`, `reason`, `usage` and `scores`. It may be awaited too: `await
         optimizer(trajectories, prompt)`.
 
     Raises:
-        ConfigurationError: The model, kind or config cannot be used.
-        InputError: When run: there are no trajectories, or the prompt is no text.
+        ConfigurationError: The model, kind, config or gate cannot be used; when run: the
+            evaluator returned no finite number, or the budget is too small.
+        InputError: When run: there are no trajectories, or too few for the gate, or the prompt
+            is no text.
         ModelAnswerError: When run: the model never came to a recommendation.
+        Exception: When run: whatever an evaluator raises, as it is, with the number of the
+            trajectory as a note.
 
     Example:
         >>> from holdfast import create_prompt_optimizer
@@ -206,5 +276,17 @@ def create_prompt_optimizer(
         >>> better = optimizer.invoke({"trajectories": trajectories, "prompt": "Help {name}."})
         >>> better, better.changed
         ('Help {name}. Answer in one sentence.', True)
+
+        With an evaluator, which would run the agent and judge its answer:
+
+        >>> def evaluate(prompt, trajectory):
+        ...     return {"key": "brevity", "score": 1 if "one sentence" in prompt else 0.5}
+        >>> model = ScriptedModel([[("rewrite_prompt", {"prompt": new})]])
+        >>> optimizer = create_prompt_optimizer(model, kind="prompt_memory", evaluate=evaluate)
+        >>> better = optimizer.invoke({"trajectories": trajectories * 12, "prompt": "Help {name}."})
+        >>> better.changed, better.scores.before, better.scores.after, better.scores.p_value
+        (True, 0.5, 1.0, 0.015625)
     """
-    return PromptOptimizer(model, kind, config, template_format=template_format)
+    return PromptOptimizer(
+        model, kind, config, template_format=template_format, evaluate=evaluate, gate=gate
+    )

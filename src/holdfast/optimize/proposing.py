@@ -15,6 +15,7 @@ from holdfast.extract.answer import Call
 from holdfast.flow import Flow
 from holdfast.memory import Failure, Usage
 from holdfast.optimize.asking import Steps, text_of
+from holdfast.optimize.trajectories import AnnotatedTrajectory
 from holdfast.optimize.variables import TemplateFormat, failures
 from holdfast.schema import Invalid
 
@@ -31,13 +32,15 @@ class Task:
         update_instructions: What the developer says about changing it.
         trajectories: Rendered as quoted data.
         template_format: Whose braces its variables are in.
-        feedback: Of the whole, where a custom text asks for it.
+        examples: The same trajectories as data, for a proposer that tries prompts out. None of
+            them is among those on which a gate decides.
     """
 
     prompt: str
     update_instructions: str
     trajectories: str
     template_format: TemplateFormat = "f-string"
+    examples: tuple[AnnotatedTrajectory, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,61 @@ class Proposal:
 class Proposer(Protocol):
     """Proposes a new prompt; another optimizer can be hooked in here.
 
-    A flow is a generator: one that asks nothing of holdfast is `return Proposal(...)` after a
-    `yield from ()`.
+    A flow is a generator. `yield Call(function, args)` runs another optimizer, in a thread where
+    somebody awaits; one that asks nothing is `return Proposal(...)` after a `yield from ()`. A
+    proposal that loses or invents a variable is refused, whoever made it.
+
+    With GEPA, `search` below would be
+
+        def search(prompt, examples):
+            trainset = [as_my_data(example) for example in examples]
+            found = gepa.optimize({"system": prompt}, trainset, adapter=MyAdapter(),
+                                  reflection_lm="...", max_metric_calls=150)
+            return found.best_candidate["system"]
+
+    and with DSPy it would compile a program whose instructions are the prompt, and return those
+    of the compiled one. Both choose by examples they have seen; a gate (`evaluate=`) holds what
+    they found against others.
+
+    Example:
+        >>> from holdfast import create_prompt_optimizer
+        >>> from holdfast.flow import Call
+        >>> def search(prompt, examples):
+        ...     wishes = {example.feedback for example in examples}
+        ...     return prompt + "".join(f" Be {wish}." for wish in sorted(wishes))
+        >>> class Searched:
+        ...     def flow(self, task):
+        ...         found = yield Call(search, (task.prompt, task.examples))
+        ...         return Proposal(found, "searched")
+        >>> optimizer = create_prompt_optimizer(Searched())
+        >>> talk = [("user", "Where is the ferry?"), ("assistant", "A long story ...")]
+        >>> optimizer.invoke({"trajectories": [(talk, "brief")], "prompt": "Help {name}."})
+        'Help {name}. Be brief.'
     """
 
     def flow(self, task: Task) -> Flow[Proposal]:
         """Return what comes of one try, as a flow."""
+
+
+def checked(proposal: Proposal, task: Task) -> Proposal:
+    """Return a proposal; without its prompt where that cannot stand in for the one before.
+
+    Example:
+        >>> checked(Proposal("Hi!"), Task("Hi {name}!", "", "")).reason
+        'the variable name is lost @ prompt'
+    """
+    if proposal.prompt is None:
+        return proposal
+    wrong = _failures(proposal.prompt, task)
+    if not wrong:
+        return proposal
+    return Proposal(None, "; ".join(map(str, wrong)), proposal.usage, refused=True)
+
+
+def _failures(new: str, task: Task) -> list[Failure]:
+    if not new.strip():
+        return [Failure("the new prompt is empty", "rewrite_prompt/prompt")]
+    return failures(task.prompt, new, task.template_format)
 
 
 class Gradient:
@@ -234,9 +286,7 @@ def _rewritten(steps: Steps, request: str, task: Task, spent: Usage) -> Flow[Pro
         if call.name == "keep_prompt":
             return None, text_of(call.arguments, "reason")
         new = text_of(call.arguments, "prompt")
-        if not new.strip():
-            raise Invalid([Failure("the new prompt is empty", "rewrite_prompt/prompt")])
-        if wrong := failures(task.prompt, new, task.template_format):
+        if wrong := _failures(new, task):
             raise Invalid(wrong)
         return (None if new == task.prompt else new), text_of(call.arguments, "analysis")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypedDict, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -15,8 +16,10 @@ from holdfast.extract.models import resolve_model
 from holdfast.extract.one_tool import OneTool
 from holdfast.flow import Flow, FlowRunnable, Together
 from holdfast.memory import Failure
+from holdfast.optimize.gate import Gate, Gating
 from holdfast.optimize.optimizer import Kind, Prompt, PromptOptimizer, read_prompt
-from holdfast.optimize.trajectories import read_trajectories, rendered
+from holdfast.optimize.scoring import Evaluator
+from holdfast.optimize.trajectories import Trajectory, read_trajectories, rendered
 from holdfast.optimize.variables import TemplateFormat
 from holdfast.schema import Invalid
 from holdfast.wording.conversation import quoted
@@ -48,9 +51,13 @@ class MultiPromptOptimizer(FlowRunnable[Any, list[Prompt]]):
         config: Mapping[str, Any] | None,
         *,
         template_format: TemplateFormat = "f-string",
+        evaluate: Evaluator | None = None,
+        gate: Gate | None = None,
     ) -> None:
         resolved = resolve_model(model)
-        self._optimizer = PromptOptimizer(resolved, kind, config, template_format=template_format)
+        self._optimizer = PromptOptimizer(
+            resolved, kind, config, template_format=template_format, evaluate=evaluate, gate=gate
+        )
         system = wording.text("optimize_choose_system")
         self._chooser = OneTool(resolved, wording.tool(_CHOOSE), system)
 
@@ -61,19 +68,31 @@ class MultiPromptOptimizer(FlowRunnable[Any, list[Prompt]]):
                 f"An optimizer takes {{'trajectories': ..., 'prompts': [...]}}, got {shown(input)}."
             )
         prompts = _read_prompts(input["prompts"])
-        return self._improve(prompts, rendered(read_trajectories(input["trajectories"])))
+        trajectories = read_trajectories(input["trajectories"])
+        gating = self._optimizer.gating(trajectories)
+        if gating is not None:
+            return self._decide(prompts, gating)
+        return self._improve(prompts, trajectories)
 
-    def _improve(self, prompts: Sequence[Prompt], trajectories: str) -> Flow[list[Prompt]]:
-        chosen = yield from self._chosen(prompts, trajectories)
+    def _improve(
+        self, prompts: Sequence[Prompt], trajectories: Sequence[Trajectory]
+    ) -> Flow[list[Prompt]]:
+        chosen = yield from self._chosen(prompts, rendered(trajectories))
         flows = [self._optimizer.improve(one, trajectories) for one in chosen]
         texts: list[str] = (yield Together(flows)) if flows else []
-        improved = {one["name"]: text for one, text in zip(chosen, texts, strict=True)}
-        return [
-            cast("Prompt", {**one, "prompt": improved[one["name"]]})
-            if one["name"] in improved
-            else one
-            for one in prompts
-        ]
+        return _changed(prompts, dict(zip((one["name"] for one in chosen), texts, strict=True)))
+
+    def _decide(self, prompts: Sequence[Prompt], gating: Gating) -> Flow[list[Prompt]]:
+        """Improve one prompt after the other, each beside those that were taken before it."""
+        chosen = yield from self._chosen(prompts, rendered(gating.training))
+        now = {one["name"]: str(one["prompt"]) for one in prompts}
+        improved: dict[str, str] = {}
+        for one in chosen:
+            name = one["name"]
+            placed = partial(_placed, dict(now), name)
+            improved[name] = yield from self._optimizer.decide(one, gating, placed)
+            now[name] = str(improved[name])
+        return _changed(prompts, improved)
 
     def _chosen(self, prompts: Sequence[Prompt], trajectories: str) -> Flow[list[Prompt]]:
         """Return the prompts that are to be changed, as the model says."""
@@ -103,6 +122,17 @@ class MultiPromptOptimizer(FlowRunnable[Any, list[Prompt]]):
         return await self.ainvoke({"trajectories": trajectories, "prompts": prompts})
 
 
+def _placed(prompts: Mapping[str, str], name: str, text: str) -> Mapping[str, str]:
+    return {**prompts, name: text}
+
+
+def _changed(prompts: Sequence[Prompt], improved: Mapping[str, str]) -> list[Prompt]:
+    return [
+        cast("Prompt", {**one, "prompt": improved[one["name"]]}) if one["name"] in improved else one
+        for one in prompts
+    ]
+
+
 def _read_prompts(given: Any) -> list[Prompt]:
     if not isinstance(given, list | tuple) or not given:
         raise InputError(f"prompts must be a list of prompts, got {shown(given)}.")
@@ -129,6 +159,8 @@ def create_multi_prompt_optimizer(
     config: Mapping[str, Any] | None = None,
     *,
     template_format: TemplateFormat = "f-string",
+    evaluate: Evaluator | None = None,
+    gate: Gate | None = None,
 ) -> MultiPromptOptimizer:
     """Create an optimizer of several prompts that work together.
 
@@ -140,6 +172,11 @@ def create_multi_prompt_optimizer(
         kind: As in `create_prompt_optimizer`.
         config: As there.
         template_format: As there.
+        evaluate: As there, but a function `(prompts, trajectory) -> float`: it is given all
+            prompts as texts by their names, since they work together. With it, prompts are
+            improved one after the other, each beside those that were taken before it; each is
+            decided by itself, on the same held-out trajectories.
+        gate: As there; its budget is that of each prompt.
 
     Returns:
         A Runnable. Its input is `{"trajectories", "prompts"}`; it returns the prompts. One call
@@ -168,4 +205,6 @@ def create_multi_prompt_optimizer(
         >>> [prompt["prompt"] for prompt in better]
         ['Greet {name} warmly.', 'Say goodbye.']
     """
-    return MultiPromptOptimizer(model, kind, config, template_format=template_format)
+    return MultiPromptOptimizer(
+        model, kind, config, template_format=template_format, evaluate=evaluate, gate=gate
+    )

@@ -49,11 +49,18 @@ class Trajectory:
         messages: What was said; empty where `text` says it.
         feedback: As it was given.
         text: A conversation that came as one text.
+        given: The messages as they were given.
     """
 
     messages: tuple[Message, ...] = ()
     feedback: Any = None
     text: str = ""
+    given: tuple[Any, ...] = ()
+
+    def annotated(self) -> AnnotatedTrajectory:
+        """Return it as it was given; a text becomes one message of the user."""
+        said = list(self.given) or [{"role": "user", "content": self.text}]
+        return AnnotatedTrajectory(said, self.feedback)
 
     def rendered(self) -> str:
         """Return it as quoted data for a model."""
@@ -109,7 +116,7 @@ def _one(given: Any) -> Trajectory | None:
 
 
 def _read(messages: Sequence[Any], feedback: Any) -> Trajectory:
-    return Trajectory(tuple(read_messages(messages)), feedback)
+    return Trajectory(tuple(read_messages(messages)), feedback, given=tuple(messages))
 
 
 def _is_pair(given: Any) -> bool:
