@@ -137,6 +137,18 @@ def test_what_failed_waits_and_is_given_up_with_its_error(store):
     assert claim(store).attempts == 1
 
 
+def test_what_a_job_has_committed_lets_its_attempts_begin_anew(store):
+    put(store)
+    for _ in range(3):
+        job = claim(store)
+        settle(store, job, "again", note="killed")
+    job = claim(store)
+    assert job.attempts == 4
+    store.commit(ChangeSet(NS, (Write("k", {"n": 1}),), fence=Fence(job.name, job.fence)))
+    settle(store, job, "again", note="killed")
+    assert store.jobs()[0].attempts == 1
+
+
 def test_put_again_a_dead_job_lives(store):
     put(store)
     settle(store, claim(store), "dead", note="x")

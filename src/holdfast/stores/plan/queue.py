@@ -104,8 +104,12 @@ def check_fence(path: str, fence: Fence | None) -> Plan[None]:
     Raises:
         ClaimLost: Its claim is not the last one, or is over.
     """
-    if fence is not None:
-        yield from _held(labels(path), fence.job, fence.number)
+    if fence is None:
+        return
+    row = yield from _held(labels(path), fence.job, fence.number)
+    if row["attempts"] > 1:
+        # A long job whose workers are killed again and again comes to its end, window by window.
+        yield Sql("progressed_job", {"space": row["space"], "name": fence.job})
 
 
 def _held(namespace: tuple[str, ...], name: str, fence: int) -> Plan[Row]:
