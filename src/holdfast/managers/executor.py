@@ -37,7 +37,7 @@ from holdfast.namespace import (
     thread_of,
 )
 from holdfast.stores.opening import open_store
-from holdfast.stores.plan.queue import seconds
+from holdfast.stores.plan.checking import seconds
 from holdfast.stores.plan.values import written
 
 MAX_WAIT = 3600.0
