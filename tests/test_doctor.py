@@ -135,6 +135,14 @@ DAMAGE = {
         'UPDATE versions SET value = \'{"content": "likes green tea!"}\' WHERE id = ' + LAST,
         Finding("digest", NORA, "tea", "is not what its digest was made of"),
     ),
+    "a time changed": (
+        f"UPDATE versions SET recorded_at = 'noon' WHERE id = {LAST}",
+        Finding("time", NORA, "tea", "recorded_at is no time, 'noon'"),
+    ),
+    "an item's time changed": (
+        "UPDATE items SET updated_at = 'noon' WHERE key = 'tea'",
+        Finding("time", NORA, "tea", "updated_at is no time, 'noon'"),
+    ),
     "a value cut off": (
         f"UPDATE versions SET value = '{{' WHERE id = {LAST}",
         Finding("current", NORA, "tea", "cannot be read as JSON"),
@@ -368,6 +376,7 @@ def test_inside_of_a_fence_only_what_is_there_is_told(path):
     ("statement", "what"),
     [
         ("UPDATE {0}.versions SET digest = 'x' WHERE key = 'milk'", "digest"),
+        ("UPDATE {0}.versions SET recorded_at = 'noon' WHERE key = 'milk'", "time"),
         ("UPDATE {0}.words SET tokens = 'other' WHERE tokens LIKE '%milk%'", "words"),
         ("DELETE FROM {0}.words WHERE tokens LIKE '%milk%'", "words"),
         ("UPDATE {0}.documents SET length = 0 WHERE sort = 'message'", "words"),

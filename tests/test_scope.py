@@ -30,6 +30,7 @@ from holdfast import operations as ledger
 from holdfast.dump import KINDS
 from holdfast.errors import HoldfastError, OutOfScope
 from holdfast.history import ChangeSet, Cursor, Job, Provenance, Said, Source, Write
+from holdfast.job import Ticket
 from holdfast.memory import Message
 from holdfast.namespace import encode_label
 from reference_store import index
@@ -105,6 +106,8 @@ class World:
                 result = self._loop.run_until_complete(result)
         except Exception as error:
             return error
+        if any(isinstance(op, ledger.NextJob | ledger.Spend) for op in args) and result:
+            result = result > 0  # seconds, which go by between two calls
         taken = [op.take.records for op in args if isinstance(op, ledger.Export)]
         return [result, told, *taken]
 
@@ -140,7 +143,7 @@ class Take:
 
 
 # What differs between two stores that hold the same.
-NUMBERS = {"revision", "base", "salt", "digest"}
+NUMBERS = {"revision", "base", "salt", "digest", "ticket", "tickets", "fence"}
 
 
 def plain(result):
@@ -359,6 +362,15 @@ class Draw:
             self.one((), (), ("nightly",)),
         )
 
+    def job(self):
+        return self.one("nightly", "own", "nightly", "", 7, "\x00")
+
+    def handlers(self):
+        return self.one(("", " x"), ("",), (), "x", (7,))
+
+    def held(self):
+        return Job(self.job(), namespace=self.one(self._a, self._b), fence=self.rev())
+
     def filter(self):
         return self.one(None, {"n": 1}, {"n": {"$gte": 1}}, {}, {"content": {"$ne": ""}}, {"$x": 1})
 
@@ -438,6 +450,18 @@ OPS = {
     ledger.Threads: lambda d: ledger.Threads(d.ns()),
     ledger.ReadCursor: lambda d: ledger.ReadCursor(d.ns(), d.thread(), d.one("reflection", "x")),
     ledger.Jobs: lambda d: ledger.Jobs(d.ns()),
+    ledger.NextJob: lambda d: ledger.NextJob(d.ns(), d.handlers()),
+    ledger.ClaimJob: lambda d: ledger.ClaimJob(d.ns(), d.handlers(), "w", d.one(60.0, -1, "1")),
+    ledger.RenewJobs: lambda d: ledger.RenewJobs(d.ns(), d.some(d.held), 60.0),
+    ledger.SettleJob: lambda d: ledger.SettleJob(
+        d.ns(), d.job(), d.rev(), d.one("done", "again", "dead", "gone"), d.one(0.0, 5.0, None)
+    ),
+    ledger.Outcomes: lambda d: ledger.Outcomes(
+        d.ns(), d.some(lambda: d.one((d.job(), d.rev()), (d.job(), 0), (d.job(),), "x"))
+    ),
+    ledger.CancelJob: lambda d: ledger.CancelJob(d.ns(), d.job(), d.one(None, None, d.rev())),
+    ledger.RetryJob: lambda d: ledger.RetryJob(d.ns(), d.job()),
+    ledger.Spend: lambda d: ledger.Spend(d.ns(), d.one(0, 1, -1), d.one(0, 5), d.one(None, 2)),
     ledger.Pin: lambda d: ledger.Pin(d.ns(), d.key(), d.one(True, False)),
     ledger.NoteRecall: lambda d: ledger.NoteRecall(d.ns(), d.some(d.key), d.one(None, d.thread())),
     ledger.RecalledIn: lambda d: ledger.RecalledIn(d.ns(), d.thread()),
@@ -485,6 +509,9 @@ METHODS = {
     "threads": lambda d: call(d.ns()),
     "cursor": lambda d: call(d.ns(), d.thread()),
     "jobs": lambda d: call(d.ns()),
+    "cancel_job": lambda d: call(d.ns(), d.job()),
+    "retry_job": lambda d: call(d.ns(), d.job()),
+    "outcome": lambda d: call(Ticket(d.ns(), d.job(), d.one(0, 5, d.rev(), "1"))),
     "pin": lambda d: call(d.ns(), d.key(), d.one(True, False)),
     "note_recall": lambda d: call(d.ns(), d.some(d.key), thread=d.one(None, d.thread())),
     "recalled_in": lambda d: call(d.ns(), d.thread()),
@@ -505,7 +532,8 @@ def test_every_public_method_and_operation_has_a_case():
         methods = {name for name in names if callable(getattr(fenced, name))}
         # `whole` is what the operator put the fence around; no tenant is given the fence itself.
         assert names - methods == {"scope", "supports_ttl", "ttl_config", "whole"}
-        assert methods - {"whole"} == set(CASES)
+        # `listen` gives what tells when to look again, and nothing of what there is to see.
+        assert methods - {"whole", "listen"} == set(CASES)
     operations = {
         thing
         for thing in vars(ledger).values()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         aconsolidate,
         consolidate,
     )
-    from holdfast.managers.executor import ReflectionExecutor
+    from holdfast.managers.later import ReflectionExecutor
     from holdfast.managers.memory_manager import create_memory_enricher, create_memory_manager
     from holdfast.managers.store_manager import (
         MemoryStoreManager,
@@ -101,7 +101,7 @@ _ROOMS = {
         "aconsolidate",
         "consolidate",
     ),
-    "holdfast.managers.executor": ("ReflectionExecutor",),
+    "holdfast.managers.later": ("ReflectionExecutor",),
     "holdfast.managers.memory_manager": ("create_memory_enricher", "create_memory_manager"),
     "holdfast.managers.store_manager": (
         "MemoryStoreManager",

@@ -382,8 +382,8 @@ class Finding:
 
     Args:
         what: The sort of damage, in one word: `database`, `namespace`, `current`, `document`,
-            `words`, `vectors`, `digest`, `base`, `source`, `supersession`, `thread`, `message`
-            or `cursor`.
+            `words`, `vectors`, `digest`, `time`, `base`, `source`, `supersession`, `thread`,
+            `message` or `cursor`.
         namespace: Stored labels of where it is; `()` where that cannot be told.
         key: Of the memory, message or thread, where it is of one.
         detail: What is wrong, in a sentence.

@@ -49,7 +49,7 @@ class RenewJobs(LedgerOp[list[Job]]):
     """Let leases begin anew; give the jobs that are another's by now."""
 
     namespace: Namespace
-    held: tuple[Job, ...]
+    jobs: tuple[Job, ...]
     lease: float
 
 

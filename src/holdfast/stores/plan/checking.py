@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, get_args
 
@@ -10,7 +10,7 @@ from langgraph.store.base import ListNamespacesOp
 
 from holdfast.errors import InputError, shown
 from holdfast.history import ChangeSet, Cursor, Provenance, Said, Source, Who, Write, instant
-from holdfast.job import Fence, Job
+from holdfast.job import Fence, Job, Settled
 from holdfast.memory import Message, is_storable
 from holdfast.operations import AsOf, LedgerOp, Rank, SearchJournal
 from holdfast.ranking.weights import Ranking
@@ -18,8 +18,13 @@ from holdfast.ranking.weights import Ranking
 MOST = (1 << 63) - 1
 """The highest number that a database counts with."""
 
+LONGEST = 1e9
+"""The longest time to wait, in seconds: some thirty years."""
+
 _TEXTS = ("key", "reader", "beginning", "name", "worker", "note")
 _NUMBERS = ("revision", "after", "limit", "offset", "before", "a", "b")
+_COUNTS = ("fence", "ticket", "calls", "tokens", "most_calls", "most_tokens")
+_ENDS = get_args(Settled)
 _LEAVE_OUT = "Leave it out where there is none."
 _PARTS = {
     "writes": Write,
@@ -47,16 +52,39 @@ def check_op(op: LedgerOp[Any]) -> None:
 def _check_field(name: str, given: Any) -> None:
     if name in _TEXTS:
         _check_text(given, name)
-    elif name == "keys":
-        _check_texts(given, "keys")
-    elif name in _NUMBERS:
+    elif name in (*_NUMBERS, *_COUNTS):
         _check_number(given, name)
-    elif name == "thread":
-        _check_text(given, "The name of a thread")
-    elif name == "used" and not isinstance(given, bool):
+    elif name in _FIELDS:
+        _FIELDS[name](given)
+
+
+def _check_used(given: Any) -> None:
+    if not isinstance(given, bool):
         raise InputError(f"used must be True or False, got {shown(given)}.")
-    elif name == "source" and not isinstance(given, Source):
+
+
+def _check_source(given: Any) -> None:
+    if not isinstance(given, Source):
         raise InputError(f"A source is a Source('thread', 'monday'), got {shown(given)}.")
+
+
+def _check_end(given: Any) -> None:
+    if given not in _ENDS:
+        raise InputError(f"end is one of {', '.join(_ENDS)}, got {shown(given)}.")
+
+
+def _check_each(given: Any, what: str, kind: type) -> None:
+    if not isinstance(given, tuple) or not all(isinstance(one, kind) for one in given):
+        raise InputError(f"{what} must be a tuple of {kind.__name__}, got {shown(given)}.")
+
+
+def _check_tickets(given: Any) -> None:
+    _check_each(given, "tickets", tuple)
+    for one in given:
+        if len(one) != 2:
+            raise InputError(f"tickets are pairs such as ('reflect monday', 7), got {shown(one)}.")
+        _check_text(one[0], "The name of a job")
+        _check_number(one[1], "The number of a ticket")
 
 
 def _check_asked(op: Rank | SearchJournal) -> None:
@@ -112,8 +140,8 @@ def check_changes(changes: ChangeSet) -> None:
                 f"that of its change set, {changes.namespace!r}. Leave it out, or commit it there."
             )
         _check_name(job.name, "The name of a job", "Give what it is called, such as 'reflect'.")
-    if changes.fence is not None and not isinstance(changes.fence, Fence):
-        raise InputError(f"fence must be a Fence('job', 1), got {shown(changes.fence)}.")
+    _check_fence(changes.fence)
+    check_jobs(changes.jobs)
     _check_seen(changes.seen)
     _check_texts(changes.recalled, "recalled")
     _check_texts(changes.finished, "finished")
@@ -128,6 +156,15 @@ def _check_seen(seen: Sequence[tuple[str, int]]) -> None:
     for key, revision in seen:
         _check_text(key, "A key of seen")
         _check_number(revision, f"The revision of {key!r} in seen")
+
+
+def _check_fence(fence: Any) -> None:
+    if fence is None:
+        return
+    if not isinstance(fence, Fence):
+        raise InputError(f"fence must be a Fence('job', 1), got {shown(fence)}.")
+    _check_text(fence.job, "The name of a job")
+    _check_number(fence.number, "The number of a claim")
 
 
 def _check_said(said: Said) -> None:
@@ -223,3 +260,43 @@ def _check_name(given: Any, what: str, else_: str) -> None:
 def _check_number(given: Any, what: str) -> None:
     if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= MOST:
         raise InputError(f"{what} must be a whole number from 0 on, got {shown(given)}.")
+
+
+def check_jobs(given: Sequence[Job]) -> None:
+    """Raise InputError where a job says something that is none of its form."""
+    for job in given:
+        for what, text in (("handler", job.handler), ("thread", job.thread)):
+            if not (isinstance(text, str) or (what == "thread" and text is None)):
+                raise InputError(f"{what} of job {job.name!r} must be a text, got {shown(text)}.")
+        seconds(job.after, f"after of job {job.name!r}")
+        for what, given_seconds in (("max_wait", job.max_wait), ("every", job.every)):
+            if given_seconds is not None:
+                seconds(given_seconds, f"{what} of job {job.name!r}")
+
+
+def seconds(given: object, what: str) -> float:
+    """Return a number of seconds.
+
+    Raises:
+        InputError: It is none, or none that anybody could wait for.
+    """
+    known = isinstance(given, int | float) and not isinstance(given, bool)
+    if not known or not 0 <= given <= LONGEST:  # type: ignore[operator]
+        raise InputError(f"{what} must be a number of seconds from 0 to 1e9, got {shown(given)}.")
+    return float(given)  # type: ignore[arg-type]
+
+
+_FIELDS: dict[str, Callable[[Any], object]] = {
+    "keys": lambda given: _check_texts(given, "keys"),
+    "handlers": lambda given: _check_texts(given, "handlers"),
+    "thread": lambda given: _check_text(given, "The name of a thread"),
+    "used": _check_used,
+    "source": _check_source,
+    "lease": lambda given: seconds(given, "lease"),
+    "wait": lambda given: seconds(given, "wait"),
+    "held": lambda given: _check_each(given, "held", int),
+    "jobs": lambda given: _check_each(given, "jobs", Job),
+    "tickets": _check_tickets,
+    "end": _check_end,
+}
+"""How a field of an operation is checked, by its name."""

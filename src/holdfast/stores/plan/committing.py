@@ -89,7 +89,6 @@ def prepare(changes: ChangeSet, indexing: Indexing, default_ttl: float | None) -
         check_place(namespace, job.name)
         written(job.payload, f"The payload of job {job.name!r}")
         instant(job.due_at, "due_at")
-    queue.check_jobs(changes.jobs)
     stretches = [journal.Stretch(namespace, said) for said in changes.journal]
     return Ready(
         replace(changes, namespace=namespace),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from holdfast.analysis import marked, tokens, value_text
+from holdfast.errors import shown
 from holdfast.history import Finding
 from holdfast.journal import said
 from holdfast.language import ENGLISH
@@ -24,7 +25,7 @@ from holdfast.stores.plan.dumping import (
 from holdfast.stores.plan.effects import Plan, Row, Sql
 from holdfast.stores.plan.indexing import Indexing, read_fields
 from holdfast.stores.plan.journal import entry_of, message_text
-from holdfast.stores.plan.spaces import joined, labels
+from holdfast.stores.plan.spaces import joined, labels, time_of
 from holdfast.stores.plan.writing import sealed
 
 _STRAYS = {
@@ -67,6 +68,8 @@ def examine(op: Doctor, indexing: Indexing) -> Plan[list[Finding]]:
 
 # Memories
 
+_ITEM_TIMES = ("created_at", "updated_at", "recalled_at", "expires_at")
+
 
 def _memories(space: Space, indexing: Indexing, count: Count) -> Plan[list[Finding]]:
     found: list[Finding] = []
@@ -84,6 +87,8 @@ def _memories(space: Space, indexing: Indexing, count: Count) -> Plan[list[Findi
             place, last = _Place(space, key), versions[key][-1]
             found += _versions(place, versions[key])
             found += _current(place, last, by_key.get(key))
+            if key in by_key:
+                found += _times(place, "it", by_key[key], _ITEM_TIMES)
             value = _value(last["value"])
             if value is None and last["value"] is not None:
                 found.append(place.finding("current", "its value cannot be read as JSON"))
@@ -112,9 +117,19 @@ class _Place(NamedTuple):
         return Finding(what, self.space.namespace, self.key, detail)
 
 
+def _times(place: _Place, what: str, row: Row, names: Sequence[str]) -> Iterator[Finding]:
+    """Yield what is wrong with the times of a row: that they cannot be read."""
+    for name in names:
+        try:
+            time_of(row[name])
+        except (ValueError, TypeError):
+            yield place.finding("time", f"{what}: {name} is no time, {shown(row[name])}")
+
+
 def _versions(place: _Place, versions: Sequence[Row]) -> Iterator[Finding]:
     for row in versions:
         named = f"revision {row['revision']}"
+        yield from _times(place, named, row, ("recorded_at", "valid_from", "valid_to"))
         if sealed(row["salt"] or "", row["value"]) != row["digest"]:
             yield place.finding("digest", f"{named} is not what its digest was made of")
         base = row["base_revision"]

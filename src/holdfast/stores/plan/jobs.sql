@@ -48,6 +48,9 @@ UPDATE jobs SET wake_at = :until
 WHERE space = :space AND name = :name AND fence = :fence AND state = 'running'
 RETURNING name
 
+-- name: progressed_job
+UPDATE jobs SET attempts = 1 WHERE space = :space AND name = :name
+
 -- name: settle_job
 UPDATE jobs SET state = :state, wake_at = :wake_at, due_at = :due_at, first_at = :first_at,
     attempts = :attempts, error = :error, waiting = :waiting

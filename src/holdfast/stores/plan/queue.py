@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
-from holdfast.errors import ClaimLost, InputError, shown
+from holdfast.errors import ClaimLost
 from holdfast.history import ChangeSet, instant
 from holdfast.job import Fence, Job, Outcome, read_receipt
 from holdfast.operations import (
@@ -37,9 +36,6 @@ from holdfast.stores.plan.values import dumped
 
 KEPT = 24 * 3600.0
 """For how many seconds is kept how a job ended."""
-
-LONGEST = 1e9
-"""The longest time to wait, in seconds: some thirty years."""
 
 
 def clock() -> Plan[str]:
@@ -104,8 +100,12 @@ def check_fence(path: str, fence: Fence | None) -> Plan[None]:
     Raises:
         ClaimLost: Its claim is not the last one, or is over.
     """
-    if fence is not None:
-        yield from _held(labels(path), fence.job, fence.number)
+    if fence is None:
+        return
+    row = yield from _held(labels(path), fence.job, fence.number)
+    if row["attempts"] > 1:
+        # A long job whose workers are killed again and again comes to its end, window by window.
+        yield Sql("progressed_job", {"space": row["space"], "name": fence.job})
 
 
 def _held(namespace: tuple[str, ...], name: str, fence: int) -> Plan[Row]:
@@ -153,8 +153,9 @@ def renew(op: RenewJobs) -> Plan[list[Job]]:
     """Let leases begin anew; return what is another's by now."""
     until = later((yield from clock()), op.lease)
     lost: list[Job] = []
-    for job in op.held:
-        space = yield from space_of(job.namespace)
+    for job in op.jobs:
+        inside = job.namespace[: len(op.namespace)] == op.namespace
+        space = (yield from space_of(job.namespace)) if inside else None
         where = {"space": space, "name": job.name, "fence": job.fence, "until": until}
         if space is None or not (yield Sql("renew_job", where)):
             lost.append(job)
@@ -310,30 +311,3 @@ def spend(op: Spend) -> Plan[float]:
         yield Sql("drop_spent", {"before": later(now, -30 * 24 * 3600)[:10]})
     yield Sql("spend", {**where, "calls": op.calls, "tokens": op.tokens})
     return 0.0
-
-
-# Checks
-
-
-def check_jobs(given: Sequence[Job]) -> None:
-    """Raise InputError where a job says something that is none of its form."""
-    for job in given:
-        for what, text in (("handler", job.handler), ("thread", job.thread)):
-            if not (isinstance(text, str) or (what == "thread" and text is None)):
-                raise InputError(f"{what} of job {job.name!r} must be a text, got {shown(text)}.")
-        seconds(job.after, f"after of job {job.name!r}")
-        for what, given_seconds in (("max_wait", job.max_wait), ("every", job.every)):
-            if given_seconds is not None:
-                seconds(given_seconds, f"{what} of job {job.name!r}")
-
-
-def seconds(given: object, what: str) -> float:
-    """Return a number of seconds.
-
-    Raises:
-        InputError: It is none, or none that anybody could wait for.
-    """
-    known = isinstance(given, int | float) and not isinstance(given, bool)
-    if not known or not 0 <= given <= LONGEST:  # type: ignore[operator]
-        raise InputError(f"{what} must be a number of seconds from 0 to 1e9, got {shown(given)}.")
-    return float(given)  # type: ignore[arg-type]
