@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore
 
 from holdfast.errors import ConfigurationError, InputError, shown
-from holdfast.flow import Flow, Perform, T, arun, exclusively, run
+from holdfast.flow import Flow, Perform, arun, exclusively, run
 from holdfast.history import ChangeSet, Provenance, Version, Write
 from holdfast.ledger import Ledger
 from holdfast.namespace import NamespaceTemplate, current_config, current_store
@@ -194,8 +194,8 @@ class PromptStore:
             InputError: The text is empty, or the newest is another revision than was expected.
         """
         told = (update_instructions, when_to_update)
-        flow = self._save(_checked(name), prompt, told, learned or Learned(), expect)
-        return run(flow(current_config(config)))
+        known = (learned or Learned(), expect, current_config(config))
+        return run(self._save(_checked(name), prompt, told, *known))
 
     async def asave(
         self,
@@ -210,8 +210,8 @@ class PromptStore:
     ) -> PromptVersion:
         """Keep a new version of a prompt, awaiting; see `save`."""
         told = (update_instructions, when_to_update)
-        flow = self._save(_checked(name), prompt, told, learned or Learned(), expect)
-        return await arun(flow(current_config(config)))
+        known = (learned or Learned(), expect, current_config(config))
+        return await arun(self._save(_checked(name), prompt, told, *known))
 
     def rollback(
         self, name: str, revision: int | None = None, *, config: RunnableConfig | None = None
@@ -265,3 +265,228 @@ class PromptStore:
         return await arun(self._unpin(_checked(name), current_config(config)))
 
     # The work
+
+    def _place(self, config: RunnableConfig) -> tuple[BaseStore, tuple[str, ...]]:
+        namespace = self.namespace(config)
+        return fenced(current_store(self._store, config), namespace), namespace
+
+    def _get(self, name: str, config: RunnableConfig) -> Flow[PromptVersion | None]:
+        store, namespace = self._place(config)
+        newest, pinned = yield from held(store, namespace, [name, _pin_key(name)])
+        if pinned is not None:
+            return _version(
+                name, pinned.value, pinned.value["content"].get("revision"), pinned=True
+            )
+        return None if newest is None else _version(name, newest.value, newest.revision)
+
+    def _history(self, name: str, config: RunnableConfig) -> Flow[list[PromptVersion]]:
+        store, namespace = self._place(config)
+        if not isinstance(store, Ledger):
+            (newest,) = yield from held(store, namespace, [name])
+            return [] if newest is None else [_version(name, newest.value, None)]
+        versions: list[Version] = yield Perform(store, History(namespace, name))
+        return [
+            replace(_version(name, one.value, one.revision), recorded_at=one.recorded_at)
+            for one in versions
+            if one.value is not None
+        ]
+
+    def _one(
+        self, name: str, revision: int | None, config: RunnableConfig, back: int = 0
+    ) -> Flow[PromptVersion]:
+        """Return a version by its revision, or so many before the newest."""
+        versions = yield from self._history(name, config)
+        if revision is None and back < len(versions):
+            return versions[-1 - back]
+        found = next((one for one in versions if one.revision == revision), None)
+        if found is None or revision is None:
+            known = ", ".join(str(one.revision) for one in versions) or "none"
+            asked = (
+                f"revision {revision}" if revision is not None else f"one {back} before the last"
+            )
+            raise InputError(
+                f"Prompt {name!r} has no version {asked}; there are revisions: {known}."
+            )
+        return found
+
+    def _diff(self, name: str, a: int | None, b: int | None, config: RunnableConfig) -> Flow[str]:
+        later = yield from self._one(name, b, config)
+        if a == 0:
+            before, title = "", "nothing"
+        else:
+            earlier = yield from self._before(name, later, a, config)
+            before, title = earlier.prompt, f"revision {earlier.revision}"
+        lines = difflib.unified_diff(
+            before.splitlines(),
+            later.prompt.splitlines(),
+            title,
+            f"revision {later.revision}",
+            lineterm="",
+        )
+        return "\n".join(lines)
+
+    def _before(
+        self, name: str, later: PromptVersion, a: int | None, config: RunnableConfig
+    ) -> Flow[PromptVersion]:
+        if a is not None:
+            return (yield from self._one(name, a, config))
+        versions = yield from self._history(name, config)
+        at = next(n for n, one in enumerate(versions) if one.revision == later.revision)
+        return versions[max(0, at - 1)]
+
+    def _save(
+        self,
+        name: str,
+        prompt: Any,
+        told: tuple[str | None, str | None],
+        learned: Learned,
+        expect: int | None,
+        config: RunnableConfig,
+    ) -> Flow[PromptVersion]:
+        read_prompt(prompt)
+        if not prompt.strip():
+            raise InputError(f"Prompt {name!r} is empty; nothing was saved.")
+        store, namespace = self._place(config)
+        release = yield exclusively(store, namespace)
+        try:
+            (newest,) = yield from held(store, namespace, [name])
+            _expected(name, newest, expect)
+            before = None if newest is None else _version(name, newest.value, newest.revision)
+            made = _made(name, prompt, told, learned, before)
+            if before is not None and _said(before) == _said(made):
+                return before
+            base = newest.revision or 0 if newest is not None else 0
+            one = Write(
+                name, _value(made), base if isinstance(store, Ledger) else None, index=False
+            )
+            who = Provenance(who=_who(learned), model=learned.model)
+            receipt = yield from write(store, ChangeSet(namespace, (one,), provenance=who))
+        finally:
+            release()
+        if receipt.conflicts:
+            raise InputError(
+                f"Prompt {name!r} was changed by somebody else meanwhile; nothing was saved. Look "
+                "at it, and save again."
+            )
+        return replace(made, revision=receipt.revision)
+
+    def _rollback(
+        self, name: str, revision: int | None, config: RunnableConfig
+    ) -> Flow[PromptVersion]:
+        store, _ = self._place(config)
+        if not isinstance(store, Ledger):
+            raise ConfigurationError(
+                f"{shown(store)} keeps no history, so that no version of {name!r} is there to go "
+                "back to. Open a store with open_store(...)."
+            )
+        older = yield from self._one(name, revision, config, back=1)
+        scores = {"revision": float(older.revision or 0)}
+        told = (older.update_instructions, older.when_to_update)
+        learned = Learned("rollback", scores=scores)
+        return (yield from self._save(name, older.prompt, told, learned, None, config))
+
+    def _pin(self, name: str, revision: int | None, config: RunnableConfig) -> Flow[PromptVersion]:
+        store, namespace = self._place(config)
+        chosen = yield from self._one(name, revision, config)
+        value = _value(chosen)
+        value["content"]["revision"] = chosen.revision
+        one = Write(_pin_key(name), value, index=False)
+        yield from write(store, ChangeSet(namespace, (one,)))
+        return replace(chosen, pinned=True)
+
+    def _unpin(self, name: str, config: RunnableConfig) -> Flow[bool]:
+        store, namespace = self._place(config)
+        (pinned,) = yield from held(store, namespace, [_pin_key(name)])
+        if pinned is None:
+            return False
+        one = Write(_pin_key(name), None)
+        yield from write(store, ChangeSet(namespace, (one,)))
+        return True
+
+
+def _checked(name: Any) -> str:
+    if not isinstance(name, str) or not name or name.startswith(_PINNED):
+        raise InputError(
+            f"A prompt's name is a text that does not begin with {_PINNED!r}; got {shown(name)}."
+        )
+    return name
+
+
+_PINNED = "pinned:"
+
+
+def _pin_key(name: str) -> str:
+    return f"{_PINNED}{name}"
+
+
+def _who(learned: Learned) -> Any:
+    return "person" if learned.optimizer in ("person", "rollback") else "assistant"
+
+
+def _expected(name: str, newest: Held | None, expect: int | None) -> None:
+    if expect is None:
+        return
+    there = 0 if newest is None else newest.revision
+    if there != expect:
+        raise InputError(
+            f"Prompt {name!r} was expected to be at revision {expect}, and is at {there}; nothing "
+            "was saved."
+        )
+
+
+def _made(
+    name: str,
+    prompt: str,
+    told: tuple[str | None, str | None],
+    learned: Learned,
+    before: PromptVersion | None,
+) -> PromptVersion:
+    update = told[0] if told[0] is not None else before and before.update_instructions
+    when = told[1] if told[1] is not None else before and before.when_to_update
+    return PromptVersion(
+        name, prompt, update_instructions=update, when_to_update=when, learned=learned
+    )
+
+
+def _said(version: PromptVersion) -> tuple[str, str | None, str | None]:
+    return version.prompt, version.update_instructions, version.when_to_update
+
+
+def _value(version: PromptVersion) -> dict[str, Any]:
+    content: dict[str, Any] = {"name": version.name, "prompt": version.prompt}
+    for what in ("update_instructions", "when_to_update"):
+        if getattr(version, what) is not None:
+            content[what] = getattr(version, what)
+    learned = asdict(version.learned)
+    content["learned"] = {**learned, "scores": dict(version.learned.scores)}
+    return {"kind": KIND, "content": content}
+
+
+def _version(
+    name: str, value: Mapping[str, Any], revision: int | None, *, pinned: bool = False
+) -> PromptVersion:
+    content = value.get("content")
+    if not isinstance(content, Mapping) or not isinstance(content.get("prompt"), str):
+        raise InputError(
+            f"What is stored under {name!r} is no prompt: {shown(value)}. Give a PromptStore a "
+            "namespace of its own."
+        )
+    return PromptVersion(
+        name,
+        content["prompt"],
+        revision,
+        update_instructions=content.get("update_instructions"),
+        when_to_update=content.get("when_to_update"),
+        learned=_learned(content.get("learned") or {}),
+        pinned=pinned,
+    )
+
+
+def _learned(given: Mapping[str, Any]) -> Learned:
+    return Learned(
+        given.get("optimizer") or "person",
+        given.get("model"),
+        tuple(given.get("trajectories") or ()),
+        tuple(given.get("feedback") or ()),
+        dict(given.get("scores") or {}),
+    )
