@@ -617,9 +617,7 @@ def test_settings_of_no_known_form_are_refused(manager, settings):
         ReflectionExecutor(manager, store=InMemoryStore(), **settings)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"first": float("nan")}, {"most": float("inf")}, {"attempts": 0}]
-)
+@pytest.mark.parametrize("wrong", [{"first": math.nan}, {"most": math.inf}, {"attempts": 0}])
 def test_waits_are_numbers(wrong):
     with pytest.raises(ConfigurationError):
         Retry(**wrong)
