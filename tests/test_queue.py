@@ -199,10 +199,10 @@ def test_cancelled_by_name_a_job_is_gone_and_who_waits_is_told(store):
 
 
 def test_jobs_done_every_so_often_come_again(store):
-    put(store, every=0.1)
+    put(store, every=1)
     settle(store, claim(store))
     assert claim(store) is None
-    time.sleep(0.15)
+    time.sleep(1.05)
     assert claim(store) is not None
 
 
@@ -285,7 +285,14 @@ def test_what_is_forgotten_leaves_no_job_and_no_receipt(store):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"after": -1}, {"after": float("nan")}, {"max_wait": "1"}, {"every": True}, {"thread": 7}],
+    [
+        {"after": -1},
+        {"after": float("nan")},
+        {"max_wait": "1"},
+        {"every": True},
+        {"every": 0.5},
+        {"thread": 7},
+    ],
 )
 def test_a_job_that_cannot_be_is_refused(store, wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):

@@ -1,7 +1,9 @@
 """Reflection later: submits that merge, wait, are cancelled, fail, and are done elsewhere."""
 
 import asyncio
+import concurrent.futures
 import contextlib
+import math
 import re
 import threading
 import time
@@ -19,6 +21,7 @@ from holdfast import (
     Limits,
     ReflectionExecutor,
     Retry,
+    Source,
     Worker,
     create_memory_store_manager,
     open_store,
@@ -500,7 +503,7 @@ def test_without_a_model_messages_are_kept_and_nothing_is_asked(opened):
     manager = create_memory_store_manager(None, namespace=TEMPLATE)
     with ReflectionExecutor(manager, store=store) as later:
         receipt = later.submit(said("tea"), config()).result(10)
-    assert receipt.changes == ()
+    assert (receipt.usage.model_calls, len(receipt.inserted)) == (0, 1)
     assert [entry.message.text for entry in store.journal(NS, "monday")] == ["tea"]
     assert store.cursor(NS, "monday") == 1
 
@@ -523,3 +526,146 @@ def test_what_a_manager_has_read_on_the_hot_path_is_not_reflected_on_again(opene
         later.submit(said("tea", "cake"), config(), after_seconds=60)
         hot.invoke(said("tea", "cake", "ferry"), config())  # cake is still to be read
     assert store.cursor(NS, "monday") == 1
+
+
+# What newcomers met
+
+
+def test_a_worker_is_drained_again_and_again(opened, manager):
+    store = opened()
+    later = ReflectionExecutor(manager, store=store, work=False)
+    worker = Worker(store, [Reflect(manager)])
+    for number in range(3):
+        later.submit(said(f"{number}"), config(f"thread {number}"))
+        assert worker.drain() == 1
+    worker.start()
+    future = later.submit(said("tea"), config())
+    assert len(future.result(10).inserted) == 1
+    worker.stop()
+    assert remembered(store) == ["0", "1", "2", "tea"]
+
+
+def test_without_a_model_any_store_keeps_the_messages(store):
+    manager = create_memory_store_manager(None, namespace=TEMPLATE)
+    with executor(manager, store) as later:
+        receipt = later.submit(said("tea", "cake"), config()).result(10)
+    assert [change.kind for change in receipt.inserted] == ["Message", "Message"]
+    if isinstance(store, InMemoryStore):
+        kept = [item.value["content"]["text"] for item in store.search(NS)]
+    else:
+        kept = [entry.message.text for entry in store.journal(NS, "monday")]
+    assert sorted(kept) == ["cake", "tea"]
+
+
+@pytest.mark.parametrize("make", [InMemoryStore, lambda: open_store(":memory:")])
+def test_what_fails_or_waits_when_memory_ends_is_returned(manager, model, make, caplog):
+    model.script = lambda request: TimeoutError("away")
+    with ReflectionExecutor(manager, store=make()) as later:
+        future = later.submit(said("tea"), config())
+        lost = later.shutdown()
+    assert [job.thread for job in lost] == ["monday"]
+    assert isinstance(future.exception(0), TimeoutError)
+    assert "are lost" in caplog.text
+
+
+@pytest.mark.parametrize("make", [InMemoryStore, lambda: open_store(":memory:")])
+def test_what_runs_when_memory_ends_leaves_no_open_future(manager, model, make):
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slow(request):
+        entered.set()
+        go_on.wait(10)
+        return ""
+
+    model.script = slow
+    later = ReflectionExecutor(manager, store=make())
+    future = later.submit(said("tea"), config())
+    assert entered.wait(10)
+    assert [job.thread for job in later.shutdown(wait=False)] == ["monday"]
+    assert future.cancelled()
+    go_on.set()
+
+
+def test_an_error_of_the_workers_own_is_no_success(opened, manager):
+    def broken(job):
+        raise KeyError("config")
+
+    store = opened()
+    later = ReflectionExecutor(manager, store=store, work=False)
+    future = later.submit(said("tea"), config())
+    seen = []
+    worker = Worker(store, [Reflect(manager)], config_of=broken, ended=seen.append, lease=0.2)
+    worker.start()
+    deadline = time.monotonic() + 10
+    while not seen:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    worker.stop(1)
+    assert not seen[0].over
+    assert isinstance(seen[0].error, KeyError)
+    assert not future.done()
+    Worker(opened(), [Reflect(manager)]).start()
+    assert len(future.result(10).inserted) == 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"retry": 5}, {"limits": {"calls": 1}}, {"work": "no"}, {"reader": 5}, {"reader": ""}],
+)
+def test_settings_of_no_known_form_are_refused(manager, settings):
+    with pytest.raises(ConfigurationError, match=next(iter(settings))):
+        ReflectionExecutor(manager, store=InMemoryStore(), **settings)
+
+
+@pytest.mark.parametrize("wrong", [{"first": math.nan}, {"most": math.inf}, {"attempts": 0}])
+def test_waits_are_numbers(wrong):
+    with pytest.raises(ConfigurationError):
+        Retry(**wrong)
+
+
+def test_a_worker_takes_handlers_of_different_names(opened, manager):
+    store = opened()
+    for given, what in (
+        ([manager], "handlers_of"),
+        (["x"], "handlers_of"),
+        ([], "got none"),
+        ([Reflect(manager), Reflect(manager)], "Two handlers"),
+    ):
+        with pytest.raises(ConfigurationError, match=what):
+            Worker(store, given)
+
+
+def test_a_receipt_names_the_run_that_undoes_all_of_its_windows(opened, manager):
+    store = opened()
+    texts = [f"{number} " + "word " * 40 for number in range(8)]
+    with ReflectionExecutor(manager, store=store, reading=Reading(window=200)) as later:
+        receipt = later.submit(said(*texts), config()).result(10)
+    assert receipt.usage.model_calls > 2
+    assert len(store.search(NS, limit=100)) == 8
+    store.revert(NS, source=Source("run", receipt.run))
+    assert store.search(NS) == []
+
+
+def test_cancelled_futures_count_as_done(store, manager):
+    with executor(manager, store) as later:
+        futures = [
+            later.submit(said("tea"), config(f"thread {number}"), after_seconds=60)
+            for number in range(3)
+        ]
+        assert all(future.cancel() and future.cancel() for future in futures)
+        done, open_ = concurrent.futures.wait(futures, timeout=5)
+    assert (len(done), len(open_)) == (3, 0)
+
+
+async def test_async_code_ends_an_executor_without_blocking(store, manager):
+    async with ReflectionExecutor(manager, store=store) as later:
+        future = await later.asubmit(said("tea"), config())
+    assert len(future.result(0).inserted) == 1
+
+
+def test_a_closed_store_ends_an_executor_without_an_error(manager, tmp_path):
+    store = open_store(tmp_path / "x.db")
+    later = ReflectionExecutor(manager, store=store)
+    later.submit(said("tea"), config(), after_seconds=0)
+    store.close()
+    assert later.shutdown() == []

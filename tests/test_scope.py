@@ -365,6 +365,10 @@ class Draw:
     def job(self):
         return self.one("nightly", "own", "nightly", "", 7, "\x00")
 
+    def ticket(self):
+        # Numbers of a store are its own; these are before or after all of them.
+        return self.one(0, 10**12)
+
     def handlers(self):
         return self.one(("", " x"), ("",), (), "x", (7,))
 
@@ -457,9 +461,9 @@ OPS = {
         d.ns(), d.job(), d.rev(), d.one("done", "again", "dead", "gone"), d.one(0.0, 5.0, None)
     ),
     ledger.Outcomes: lambda d: ledger.Outcomes(
-        d.ns(), d.some(lambda: d.one((d.job(), d.rev()), (d.job(), 0), (d.job(),), "x"))
+        d.ns(), d.some(lambda: d.one((d.job(), d.ticket()), (d.job(),), "x"))
     ),
-    ledger.CancelJob: lambda d: ledger.CancelJob(d.ns(), d.job(), d.one(None, None, d.rev())),
+    ledger.CancelJob: lambda d: ledger.CancelJob(d.ns(), d.job(), d.one(None, None, d.ticket())),
     ledger.RetryJob: lambda d: ledger.RetryJob(d.ns(), d.job()),
     ledger.Spend: lambda d: ledger.Spend(d.ns(), d.one(0, 1, -1), d.one(0, 5), d.one(None, 2)),
     ledger.Pin: lambda d: ledger.Pin(d.ns(), d.key(), d.one(True, False)),
@@ -511,7 +515,7 @@ METHODS = {
     "jobs": lambda d: call(d.ns()),
     "cancel_job": lambda d: call(d.ns(), d.job()),
     "retry_job": lambda d: call(d.ns(), d.job()),
-    "outcome": lambda d: call(Ticket(d.ns(), d.job(), d.one(0, 5, d.rev(), "1"))),
+    "outcome": lambda d: call(Ticket(d.ns(), d.job(), d.one(d.ticket(), d.ticket(), "1"))),
     "pin": lambda d: call(d.ns(), d.key(), d.one(True, False)),
     "note_recall": lambda d: call(d.ns(), d.some(d.key), thread=d.one(None, d.thread())),
     "recalled_in": lambda d: call(d.ns(), d.thread()),

@@ -139,6 +139,7 @@ def test_a_worker_of_one_user_leaves_the_others_alone(store):
         ("nowhere:manager", "no module 'nowhere'"),
         ("agent:nothing", "no attribute 'nothing'"),
         ("os:sep", "takes a memory manager"),
+        ("agent:answer", "wants arguments"),
     ],
 )
 def test_what_names_no_manager_is_told(store, name, said):
@@ -177,6 +178,11 @@ def _give_up(store):
     model = ScriptedModel(lambda request: TimeoutError("429"))
     manager = create_memory_store_manager(model, namespace=("memories", "{user_id}"))
     Worker(store, [Reflect(manager)], retry=Retry(attempts=1)).drain()
+
+
+def test_a_store_that_is_not_there_is_told(folder):
+    assert "there is no store" in run("worker", "--drain", code=2).output
+    assert not (folder / "x.db").exists()
 
 
 def test_upkeep_is_put_once_or_again_and_again(store):

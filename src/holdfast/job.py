@@ -136,6 +136,7 @@ def without_contents(receipt: Receipt) -> dict[str, Any]:
         "namespace": None if receipt.namespace is None else list(receipt.namespace),
         "usage": asdict(receipt.usage),
         "revision": receipt.revision,
+        "run": receipt.run,
     }
 
 
@@ -148,4 +149,5 @@ def read_receipt(data: Mapping[str, Any]) -> Receipt:
         Usage(**data.get("usage", {})),
         tuple(Change(*change) for change in data.get("journal", ())),
         data.get("revision"),
+        run=data.get("run"),
     )

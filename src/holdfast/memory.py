@@ -205,6 +205,8 @@ class Receipt:
         revision: The number of the change set in its store; None when nothing was written, or the
             store keeps no history.
         tickets: Numbers of the jobs that were put with it, in their order.
+        run: The run that wrote it, where one did: `store.revert(namespace, source=Source("run",
+            run))` undoes the whole, also where it took several change sets.
 
     Example:
         >>> receipt = Receipt((Change("inserted", "k1", "Memory", after={"content": "tea"}),))
@@ -220,6 +222,7 @@ class Receipt:
     journal: tuple[Change, ...] = ()
     revision: int | None = None
     tickets: tuple[int, ...] = ()
+    run: str | None = None
 
     def _of(self, action: Action) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.action == action)

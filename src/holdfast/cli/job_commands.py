@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import signal
 import sys
@@ -67,7 +68,7 @@ def worker(
     if (embed is None) != (dims is None):
         raise InputError("give both --embed and --dims, or neither")
     index = {"embed": embed, "dims": dims} if embed else None
-    with opened(store, user, everyone=user is None, make=True, index=index) as kept:
+    with opened(store, user, everyone=user is None, index=index) as kept:
         able = handlers if user else [*handlers, Sweep()]
         settings: dict[str, Any] = {"concurrency": concurrency, "lease": lease, "limits": limits}
         one = Worker(kept, able, retry=Retry(attempts), **settings)
@@ -124,7 +125,19 @@ def _loaded(name: str) -> Any:
             raise ConfigurationError(f"--manager {name}: {found!r} has no attribute {part!r}")
         found = getattr(found, part)
     is_factory = callable(found) and not hasattr(found, "invoke") and not hasattr(found, "name")
+    if is_factory and _wants_arguments(found):
+        raise ConfigurationError(
+            f"--manager {name} wants arguments; name a manager, or a function that takes none"
+        )
     return found() if is_factory else found
+
+
+def _wants_arguments(function: Any) -> bool:
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        return True
+    return False
 
 
 @jobs.command("list")
@@ -176,6 +189,9 @@ def retry(
             found = _named(kept, name)
         done = [job for job in found if kept.retry_job(job.namespace, job.name)]
     _told_of(done, "retried", as_json)
+    if len(done) < len(found) and not as_json:
+        running = output.amount(len(found) - len(done), "job runs", "jobs run")
+        output.console().print(f"{running} at this moment, and was left alone")
 
 
 @jobs.command()
@@ -215,6 +231,9 @@ def add(
         job = Job(handler, whole, handler=handler, after=after, every=every)
         kept.commit(ChangeSet(kept.scope or EVERYWHERE, jobs=(job,)))
     _told_of([job], "put", as_json)
+    if handler not in ("reindex", "sweep") and not as_json:
+        told = f"It waits for a worker that has the handler {handler!r}."
+        output.console().print(output.plain(told), soft_wrap=True)
 
 
 def _named(kept: Any, name: str) -> list[Any]:

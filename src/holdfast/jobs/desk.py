@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
+from langgraph._internal._constants import CONFIG_KEY_RUNTIME
+from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
-from holdfast.errors import StoreError
+from holdfast.errors import StoreClosed, StoreError
 from holdfast.history import ChangeSet
 from holdfast.job import Job, Ticket
 from holdfast.jobs import telemetry
@@ -64,6 +66,7 @@ class Desk:
         self._lock = threading.Lock()
         self._live: OrderedDict[tuple[tuple[str, ...], str], RunnableConfig] = OrderedDict()
         self._mine: dict[tuple[tuple[str, ...], str], tuple[int, float]] = {}
+        self._put_off: set[tuple[tuple[str, ...], str]] = set()
         self._closing = False
         self._worker: Worker | None = None
         if works:
@@ -102,13 +105,15 @@ class Desk:
         with self._lock:
             if self._mine.get(place, (0, 0.0))[0] <= job.ticket:
                 # What is tried again later is not waited for by `finish`.
-                self._mine.pop(place, None)
+                if self._mine.pop(place, None) and not ended.over:
+                    self._put_off.add(place)
                 if ended.over:
+                    self._put_off.discard(place)
                     self._live.pop(place, None)
         for future in futures:
-            if ended.error is None:
+            if ended.over and ended.error is None:
                 future.give(ended.result)
-            elif is_last:
+            elif is_last and ended.error is not None:
                 future.fail(ended.error)
 
     # Closing
@@ -127,10 +132,12 @@ class Desk:
             with self._lock:
                 mine = list(self._mine)
                 self._mine = {place: (number, 0.0) for place, (number, _) in self._mine.items()}
-            for place in mine:
-                self._ledger.perform(RetryJob(*place))
-        while self._is_busy():
-            time.sleep(0.02)
+            with contextlib.suppress(StoreClosed):
+                for place in mine:
+                    self._ledger.perform(RetryJob(*place))
+        with contextlib.suppress(StoreClosed):  # then nobody does anything any more
+            while self._is_busy():
+                time.sleep(0.02)
 
     def _is_busy(self) -> bool:
         """Tell whether something is due that was put here, and did not end yet."""
@@ -157,16 +164,19 @@ class Desk:
         if self.durable:
             return []
         with self._lock:
-            mine = set(self._mine)
-        left = [job for job in self._ledger.jobs() if (job.namespace, job.name) in mine]
+            mine = {*self._mine, *self._put_off}
+        left: list[Job] = []
+        with contextlib.suppress(StoreClosed):
+            left = [job for job in self._ledger.jobs() if (job.namespace, job.name) in mine]
         if left:
             log.warning(
                 "%d reflections waited in memory alone and are lost, the first in %r; "
-                "shutdown(wait=True) finishes them, and a store of ours keeps them.",
+                "a store of ours, in a file or a database, keeps them.",
                 len(left),
                 left[0].namespace,
             )
-        self.cancel_all()
+        for future in self._futures.all():
+            future.drop()  # also of what was running: nobody is left to end it
         if self._owned:
             cast("Any", self._ledger).close()
         return left
@@ -174,9 +184,6 @@ class Desk:
 
 def stored_config(job: Job, store: BaseStore) -> RunnableConfig:
     """Return the config of a job, made from what was stored with it."""
-    from langgraph._internal._constants import CONFIG_KEY_RUNTIME
-    from langgraph.runtime import Runtime
-
     kept = dict(job.payload.get("configurable") or {})
     kept[CONFIG_KEY_RUNTIME] = Runtime(store=store)
     if thread := job.payload.get("thread_id"):

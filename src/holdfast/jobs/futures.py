@@ -43,6 +43,8 @@ class JobFuture(Future[Any]):
         super().__init__()
         self.ticket: Ticket | None = None
         self._withdraw: Callable[[Ticket], bool] | None = None
+        self._telling = threading.Lock()
+        self._told = False
 
     def was_put(self, ticket: Ticket, withdraw: Callable[[Ticket], bool]) -> None:
         """Take the ticket of the job; where it was cancelled before, it is withdrawn now."""
@@ -55,7 +57,17 @@ class JobFuture(Future[Any]):
         if self.done():
             return self.cancelled()
         withdrawn = self.ticket is None or self._withdraw is None or self._withdraw(self.ticket)
-        return withdrawn and super().cancel()
+        return withdrawn and self.drop()
+
+    def drop(self) -> bool:
+        """Be cancelled, whatever becomes of the job; tell whether it was still open."""
+        if not super().cancel():
+            return False
+        with self._telling, contextlib.suppress(InvalidStateError, RuntimeError):
+            if not self._told:
+                self._told = True
+                self.set_running_or_notify_cancel()  # which lets go of whoever waits for several
+        return True
 
     async def acancel(self) -> bool:
         """Withdraw the job without blocking the loop, as `cancel` does for some milliseconds."""
@@ -64,7 +76,7 @@ class JobFuture(Future[Any]):
     def settle(self, outcome: Outcome) -> None:
         """Take how the job ended."""
         if outcome.end == "cancelled":
-            super().cancel()
+            self.drop()
         elif outcome.end == "dead":
             name = self.ticket.job if self.ticket else ""
             self.fail(

@@ -67,8 +67,11 @@ class Retry:
     most: float = 600.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.attempts, int) or self.attempts < 1 or self.first < 0:
-            raise ConfigurationError(f"{self!r}: attempts are from 1 on, waits from 0 seconds on.")
+        waits = all(isinstance(n, int | float) and 0 <= n < 1e9 for n in (self.first, self.most))
+        if not isinstance(self.attempts, int) or self.attempts < 1 or not waits:
+            raise ConfigurationError(
+                f"{self!r}: attempts are a number from 1 on, and waits seconds from 0 to 1e9."
+            )
 
     def wait(self, attempts: int) -> float:
         """Return the seconds until the next attempt; a little by chance, so that not all meet."""

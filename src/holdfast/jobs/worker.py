@@ -13,13 +13,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 
-from holdfast.errors import ClaimLost, ConfigurationError, StoreClosed, StoreError
+from holdfast.errors import (
+    ClaimLost,
+    ConfigurationError,
+    StoreBusy,
+    StoreClosed,
+    StoreError,
+    shown,
+)
 from holdfast.job import Job, without_contents
 from holdfast.jobs import telemetry
 from holdfast.jobs.handling import Duty, Handler, LimitReached, Limits, Retry, said_of
 from holdfast.ledger import LedgerStore
+from holdfast.ledger.jobs import Listener
 from holdfast.memory import Receipt
 from holdfast.operations import ClaimJob, Namespace, NextJob, RenewJobs, SettleJob
 
@@ -31,6 +39,9 @@ IDLE = 30.0
 
 FOREVER = threading.TIMEOUT_MAX / 2
 """Seconds, where something is waited for however long it takes."""
+
+SETTLING = (0.2, 0.5, 1.0, 2.0)
+"""Seconds between tries to write down what became of a job, while others hold the store."""
 
 PAUSE = 5.0
 """Seconds until a store that failed is asked again."""
@@ -99,10 +110,7 @@ class Worker:
         config_of: Callable[[Job], RunnableConfig] | None = None,
         ended: Callable[[Ended], None] | None = None,
     ) -> None:
-        self._handlers = {handler.name: handler for handler in handlers}
-        if not handlers or len(self._handlers) != len(handlers):
-            names = sorted(handler.name for handler in handlers)
-            raise ConfigurationError(f"A worker needs handlers, each of its own name; got {names}.")
+        self._handlers = _by_name(handlers)
         if not isinstance(concurrency, int) or concurrency < 1 or not lease > 0:
             raise ConfigurationError(
                 "concurrency must be a number from 1 and lease seconds above 0, got "
@@ -125,24 +133,29 @@ class Worker:
         self._rounds = 0
         self._idle_in = 0  # the last round that found nothing to do
         self._renewed = time.monotonic()
-        self._listener = store.listen()
+        self._listener: Listener | None = None
         self._thread: threading.Thread | None = None
 
     # Running
 
     def start(self) -> None:
-        """Begin, in the background; a second start changes nothing."""
-        if self._thread is None:
+        """Begin, in the background; to start one that runs changes nothing."""
+        if self._thread is None or not self._thread.is_alive():
             name = f"holdfast-{self.name}"
+            self._stopping = False
+            self._listener = self._store.listen()
             self._thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._thread.start()
 
     def wake(self) -> None:
         """Let it look for jobs now."""
-        self._listener.wake()
+        if self._listener is not None:
+            self._listener.wake()
 
     def stop(self, grace: float = 10.0) -> list[Job]:
         """End: take nothing new, wait for what runs, then hand back what is not done.
+
+        It may be started again.
 
         Args:
             grace: Seconds to wait for what runs.
@@ -171,6 +184,7 @@ class Worker:
         Returns:
             How many runs of jobs came to their end.
         """
+        before = self._done
         due = 0
         if progress is not None:
             now = datetime.now(UTC)
@@ -185,13 +199,16 @@ class Worker:
             while self._idle_in <= begun and self._thread is not None and self._thread.is_alive():
                 self._changed.wait(0.2)
                 if progress is not None:
-                    progress(self._done, max(due, self._done + len(self._running)))
+                    done = self._done - before
+                    progress(done, max(due, done + len(self._running)))
         self.stop(FOREVER)
-        return self._done
+        return self._done - before
 
     # The dispatcher
 
     def _work(self) -> None:
+        listener = self._listener
+        assert listener is not None
         try:
             while not self._stopping:
                 try:
@@ -202,10 +219,10 @@ class Worker:
                     log.warning("Jobs cannot be looked for, it is tried again: %s", error)
                     seconds = PAUSE
                 if seconds > 0 and not self._stopping:
-                    self._listener.wait(seconds)
+                    listener.wait(seconds)
             self._keep_leases()
         finally:
-            self._listener.close()
+            listener.close()
             with self._changed:
                 self._changed.notify_all()
 
@@ -245,7 +262,8 @@ class Worker:
             return
         self._renewed = now
         for job in self._store.perform(RenewJobs(self._scope, held, self._lease)):
-            log.warning("Job %r in %r is another worker's by now.", job.name, job.namespace)
+            if job in self._held():  # and did not end in this moment
+                log.warning("Job %r in %r is another worker's by now.", job.name, job.namespace)
 
     def _held(self) -> tuple[Job, ...]:
         with self._changed:
@@ -277,6 +295,9 @@ class Worker:
             with telemetry.running(job) as span:
                 ended = self._ended(job)
                 telemetry.ended(span, job, ended.result, ended.error, over=ended.over)
+        except BaseException as error:
+            log.exception("Job %r in %r is tried again, when its lease ends.", *_named(job))
+            ended = Ended(job, error=error, over=False)
         finally:
             with self._changed:
                 if self._running.get((job.namespace, job.name)) is job:
@@ -332,8 +353,16 @@ class Worker:
         """Write down what became of a job; tell whether it was still this worker's."""
         kept = None if receipt is None else without_contents(receipt)
         place = (job.namespace, job.name, job.fence)
+        op = SettleJob(*place, end, wait, note, counted, kept)
         try:
-            self._store.perform(SettleJob(*place, end, wait, note, counted, kept))
+            for pause in (*SETTLING, None):
+                try:
+                    self._store.perform(op)
+                    break
+                except StoreBusy:
+                    if pause is None:
+                        raise
+                    time.sleep(pause)
         except ClaimLost as error:
             log.warning("%s", error)
             return False
@@ -341,3 +370,34 @@ class Worker:
             log.warning("What became of job %r is not written down: %s", job.name, error)
             return False
         return True
+
+
+def _named(job: Job) -> tuple[str, Namespace]:
+    return job.name, job.namespace
+
+
+def _by_name(handlers: Sequence[Handler]) -> dict[str, Handler]:
+    """Return handlers by their names.
+
+    Raises:
+        ConfigurationError: There is none, one is no handler, or two have one name.
+    """
+    found: dict[str, Handler] = {}
+    for handler in handlers:
+        name = getattr(handler, "name", None)
+        # A manager has a name and can be called, too, but not with a job.
+        fits = callable(handler) and not isinstance(handler, Runnable)
+        if not fits or not isinstance(name, str):
+            raise ConfigurationError(
+                f"A worker takes handlers, got {shown(handler)}. For a memory manager, or another "
+                "Runnable, give handlers_of(it), from holdfast.managers.handlers."
+            )
+        if name in found:
+            raise ConfigurationError(
+                f"Two handlers of a worker have the name {name!r}; give one of them another name "
+                "(reader=...), or leave it out."
+            )
+        found[name] = handler
+    if not found:
+        raise ConfigurationError("A worker needs handlers; got none.")
+    return found

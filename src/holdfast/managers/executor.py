@@ -74,6 +74,7 @@ class LocalReflectionExecutor:
                 "ReflectionExecutor takes a memory manager, or any Runnable with a namespace: an "
                 f"attribute of it, or the second argument; got {shown(reflector)}."
             )
+        _check_settings(retry, limits, reader, reading, work=work)
         self.namespace = NamespaceTemplate(template)
         if isinstance(keep, str):
             raise ConfigurationError(f"keep must be a tuple of keys, got {keep!r}.")
@@ -287,15 +288,16 @@ class LocalReflectionExecutor:
         """Take no more, and end.
 
         What is in a store of ours stays there: what was put here and is due is finished, what is
-        due later is done by another executor or `holdfast worker`. What is in memory alone is
-        finished now, whenever it is due; without `wait` it is lost, and that is logged.
+        due later, or waits to be tried again, is done by another executor or `holdfast worker`,
+        and its future follows that. What is in memory alone is tried once more now, whenever it
+        is due; what fails then, and all of it without `wait`, is lost, and that is logged.
 
         Args:
-            wait: Whether to wait for work.
+            wait: Whether to wait for work; without, what runs is handed back at once.
             cancel_futures: Whether what was put here and is not begun is cancelled.
 
         Returns:
-            Jobs that are lost; none where it waited, or where the store keeps them.
+            Jobs that are lost; none where the store keeps them.
         """
         self._is_shut = True
         self._putting.shutdown(wait=True)
@@ -311,6 +313,21 @@ class LocalReflectionExecutor:
             lost += desk.close(wait=wait)
         return lost
 
+    async def ashutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> list[Job]:
+        """Take no more, and end, without blocking the loop; see `shutdown`."""
+        return await asyncio.to_thread(self.shutdown, wait, cancel_futures=cancel_futures)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.ashutdown(wait=True)
+
     def __enter__(self) -> Self:
         return self
 
@@ -321,6 +338,22 @@ class LocalReflectionExecutor:
         trace: TracebackType | None,
     ) -> None:
         self.shutdown(wait=True)
+
+
+def _check_settings(retry: Any, limits: Any, reader: Any, reading: Any, *, work: Any) -> None:
+    """Raise ConfigurationError where a setting is of no form that is known."""
+    for what, given, kind in (
+        ("retry", retry, Retry),
+        ("limits", limits, Limits),
+        ("reading", reading, Reading),
+        ("reader", reader, str),
+    ):
+        if given is not None and not isinstance(given, kind):
+            raise ConfigurationError(f"{what} must be a {kind.__name__}, got {shown(given)}.")
+    if reader == "":
+        raise ConfigurationError("reader is empty; leave it out, or give it a name.")
+    if not isinstance(work, bool):
+        raise ConfigurationError(f"work must be True or False, got {shown(work)}.")
 
 
 def _in_a_loop() -> bool:

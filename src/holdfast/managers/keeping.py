@@ -19,7 +19,7 @@ from holdfast.retrieval.finding import everything
 from holdfast.stores.plain import write
 
 
-def keep(store: BaseStore, namespace: tuple[str, ...], given: Said) -> Flow[list[dict[str, Any]]]:
+def keep(store: BaseStore, namespace: tuple[str, ...], given: Said) -> Flow[Remembered]:
     """Keep each message that is not kept yet; return the puts, with the receipt on the list.
 
     A store with a journal keeps them there; any other as items of kind `Message`.
@@ -55,7 +55,7 @@ def _puts(receipt: Receipt) -> list[dict[str, Any]]:
     ]
 
 
-def _keep(store: BaseStore, namespace: tuple[str, ...], given: Said) -> Flow[list[dict[str, Any]]]:
+def _keep(store: BaseStore, namespace: tuple[str, ...], given: Said) -> Flow[Remembered]:
     spoken = [message for message in given.messages if message.text or message.calls]
     name = given.thread or once(spoken)
     told = yield from everything(store, namespace, {"kind": MESSAGE_KIND, "thread": name})

@@ -17,8 +17,9 @@ from holdfast.job import Fence, Job
 from holdfast.jobs.handling import Duty, metered
 from holdfast.journal import once
 from holdfast.ledger import Ledger
+from holdfast.managers.keeping import keep
 from holdfast.managers.store_manager import MemoryStoreManager
-from holdfast.memory import Message, Receipt
+from holdfast.memory import MESSAGE_KIND, Change, Message, Receipt
 from holdfast.namespace import decode_namespace
 from holdfast.operations import Commit, Journal, ReadCursor, Threads
 from holdfast.stores.plain import fenced
@@ -172,10 +173,9 @@ class _Reflection(FlowRunnable[Duty, Receipt]):
             ),
             fence=Fence(job.name, job.fence),
         )
-        if manager.model is None:
-            receipt: Receipt = yield Perform(duty.store, Commit(along))
-            return receipt
         store = fenced(self._store or duty.store, job.namespace)
+        if manager.model is None:
+            return (yield from self._kept(duty, store, window, along))
         steps = job.payload.get("max_steps") or 1
         puts = yield from manager.remember(
             store, messages, config, along, earlier=earlier, max_steps=steps
@@ -188,6 +188,19 @@ class _Reflection(FlowRunnable[Duty, Receipt]):
         if not isinstance(store, Ledger):
             yield Perform(duty.store, Commit(along))
         return puts.receipt
+
+    def _kept(
+        self, duty: Duty, store: BaseStore, window: Sequence[Entry], along: ChangeSet
+    ) -> Flow[Receipt]:
+        """Return what is kept where no model is asked: the messages, word for word."""
+        yield Perform(duty.store, Commit(along))
+        if not isinstance(store, Ledger):
+            said = Said(tuple(entry.message for entry in window), duty.job.thread)
+            kept = yield from keep(store, duty.job.namespace, said)
+            receipt: Receipt = kept.receipt
+            return receipt
+        told = (Change("inserted", e.key, MESSAGE_KIND, None, e.content) for e in window)
+        return Receipt(tuple(told), decode_namespace(duty.job.namespace))
 
 
 def _window(entries: Sequence[Entry], tokens: int) -> list[Entry]:

@@ -193,7 +193,8 @@ class MemoryStoreManager(DirectAccess):
             one_each=not self.allowed.inserts,
             along=along,
         )
-        return Remembered(puts, replace(receipt, usage=usage))
+        run = along.provenance.run
+        return Remembered(puts, replace(receipt, usage=usage, run=run))
 
     def provenance(self, config: RunnableConfig, messages: Sequence[Message]) -> Provenance:
         """Return where memories come from: whose words, which run, model and instructions."""

@@ -272,6 +272,10 @@ def check_jobs(given: Sequence[Job]) -> None:
         for what, given_seconds in (("max_wait", job.max_wait), ("every", job.every)):
             if given_seconds is not None:
                 seconds(given_seconds, f"{what} of job {job.name!r}")
+        if job.every is not None and job.every < 1:
+            raise InputError(
+                f"every of job {job.name!r} must be 1 second at least, got {job.every!r}."
+            )
 
 
 def seconds(given: object, what: str) -> float:
