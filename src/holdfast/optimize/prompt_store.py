@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -17,62 +15,22 @@ from holdfast.history import ChangeSet, Provenance, Version, Write
 from holdfast.ledger import Ledger
 from holdfast.namespace import NamespaceTemplate, current_config, current_store
 from holdfast.operations import History
-from holdfast.optimize.optimizer import Prompt, read_prompt
-from holdfast.stores.plain import Held, fenced, held, write
+from holdfast.optimize.optimizer import read_prompt
+from holdfast.optimize.prompt_versions import (
+    Learned,
+    PromptVersion,
+    check_expected,
+    checked_name,
+    made,
+    pin_key,
+    said_by,
+    value_of,
+    version_of,
+    who_of,
+)
+from holdfast.stores.plain import fenced, held, write
 
-KIND = "Prompt"
 NAMESPACE = ("prompts",)
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """What a version of a prompt was made from.
-
-    Args:
-        optimizer: What made it, such as `gradient`; `person` where somebody wrote it.
-        model: The model that wrote it.
-        trajectories: Names of threads or other work that it was learned from.
-        feedback: What was said about them.
-        scores: Of the prompt before and after, or whatever was measured, by name.
-    """
-
-    optimizer: str = "person"
-    model: str | None = None
-    trajectories: tuple[str, ...] = ()
-    feedback: tuple[str, ...] = ()
-    scores: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class PromptVersion:
-    """One version of a prompt.
-
-    Args:
-        name: What the prompt is called.
-        prompt: Its text.
-        revision: The number of the change set that wrote it; None in a store without history.
-        recorded_at: When it was written; None there.
-        update_instructions: What to mind when it is changed.
-        when_to_update: When it is to be changed.
-        learned: What it was made from.
-        pinned: Whether it was chosen by `pin`, whatever is newer.
-    """
-
-    name: str
-    prompt: str
-    revision: int | None = None
-    recorded_at: datetime | None = None
-    update_instructions: str | None = None
-    when_to_update: str | None = None
-    learned: Learned = field(default_factory=Learned)
-    pinned: bool = False
-
-    def as_prompt(self) -> Prompt:
-        """Return it as an optimizer takes it."""
-        told = (self.update_instructions, self.when_to_update)
-        return Prompt(
-            name=self.name, prompt=self.prompt, update_instructions=told[0], when_to_update=told[1]
-        )
 
 
 class PromptStore:
@@ -116,23 +74,23 @@ class PromptStore:
 
     def get(self, name: str, *, config: RunnableConfig | None = None) -> PromptVersion | None:
         """Return the prompt in use: the pinned version, else the newest; None where none is."""
-        return run(self._get(_checked(name), current_config(config)))
+        return run(self._get(checked_name(name), current_config(config)))
 
     async def aget(
         self, name: str, *, config: RunnableConfig | None = None
     ) -> PromptVersion | None:
         """Return the prompt in use, awaiting; see `get`."""
-        return await arun(self._get(_checked(name), current_config(config)))
+        return await arun(self._get(checked_name(name), current_config(config)))
 
     def history(self, name: str, *, config: RunnableConfig | None = None) -> list[PromptVersion]:
         """Return every version of a prompt, oldest first; without history, the newest alone."""
-        return run(self._history(_checked(name), current_config(config)))
+        return run(self._history(checked_name(name), current_config(config)))
 
     async def ahistory(
         self, name: str, *, config: RunnableConfig | None = None
     ) -> list[PromptVersion]:
         """Return every version of a prompt, awaiting; see `history`."""
-        return await arun(self._history(_checked(name), current_config(config)))
+        return await arun(self._history(checked_name(name), current_config(config)))
 
     def diff(
         self,
@@ -153,7 +111,7 @@ class PromptStore:
         Raises:
             InputError: There is no such revision.
         """
-        return run(self._diff(_checked(name), a, b, current_config(config)))
+        return run(self._diff(checked_name(name), a, b, current_config(config)))
 
     async def adiff(
         self,
@@ -164,7 +122,7 @@ class PromptStore:
         config: RunnableConfig | None = None,
     ) -> str:
         """Return what changed between two revisions, awaiting; see `diff`."""
-        return await arun(self._diff(_checked(name), a, b, current_config(config)))
+        return await arun(self._diff(checked_name(name), a, b, current_config(config)))
 
     # Writing
 
@@ -195,7 +153,7 @@ class PromptStore:
         """
         told = (update_instructions, when_to_update)
         known = (learned or Learned(), expect, current_config(config))
-        return run(self._save(_checked(name), prompt, told, *known))
+        return run(self._save(checked_name(name), prompt, told, *known))
 
     async def asave(
         self,
@@ -211,7 +169,7 @@ class PromptStore:
         """Keep a new version of a prompt, awaiting; see `save`."""
         told = (update_instructions, when_to_update)
         known = (learned or Learned(), expect, current_config(config))
-        return await arun(self._save(_checked(name), prompt, told, *known))
+        return await arun(self._save(checked_name(name), prompt, told, *known))
 
     def rollback(
         self, name: str, revision: int | None = None, *, config: RunnableConfig | None = None
@@ -227,13 +185,13 @@ class PromptStore:
             InputError: There is no such version.
             ConfigurationError: The store keeps no history.
         """
-        return run(self._rollback(_checked(name), revision, current_config(config)))
+        return run(self._rollback(checked_name(name), revision, current_config(config)))
 
     async def arollback(
         self, name: str, revision: int | None = None, *, config: RunnableConfig | None = None
     ) -> PromptVersion:
         """Let an older version be the newest again, awaiting; see `rollback`."""
-        return await arun(self._rollback(_checked(name), revision, current_config(config)))
+        return await arun(self._rollback(checked_name(name), revision, current_config(config)))
 
     def pin(
         self, name: str, revision: int | None = None, *, config: RunnableConfig | None = None
@@ -248,21 +206,21 @@ class PromptStore:
         Raises:
             InputError: There is no such version.
         """
-        return run(self._pin(_checked(name), revision, current_config(config)))
+        return run(self._pin(checked_name(name), revision, current_config(config)))
 
     async def apin(
         self, name: str, revision: int | None = None, *, config: RunnableConfig | None = None
     ) -> PromptVersion:
         """Let `aget` return this version, awaiting; see `pin`."""
-        return await arun(self._pin(_checked(name), revision, current_config(config)))
+        return await arun(self._pin(checked_name(name), revision, current_config(config)))
 
     def unpin(self, name: str, *, config: RunnableConfig | None = None) -> bool:
         """Let `get` return the newest version again; return whether one was pinned."""
-        return run(self._unpin(_checked(name), current_config(config)))
+        return run(self._unpin(checked_name(name), current_config(config)))
 
     async def aunpin(self, name: str, *, config: RunnableConfig | None = None) -> bool:
         """Let `aget` return the newest version again, awaiting; see `unpin`."""
-        return await arun(self._unpin(_checked(name), current_config(config)))
+        return await arun(self._unpin(checked_name(name), current_config(config)))
 
     # The work
 
@@ -272,21 +230,21 @@ class PromptStore:
 
     def _get(self, name: str, config: RunnableConfig) -> Flow[PromptVersion | None]:
         store, namespace = self._place(config)
-        newest, pinned = yield from held(store, namespace, [name, _pin_key(name)])
+        newest, pinned = yield from held(store, namespace, [name, pin_key(name)])
         if pinned is not None:
-            return _version(
+            return version_of(
                 name, pinned.value, pinned.value["content"].get("revision"), pinned=True
             )
-        return None if newest is None else _version(name, newest.value, newest.revision)
+        return None if newest is None else version_of(name, newest.value, newest.revision)
 
     def _history(self, name: str, config: RunnableConfig) -> Flow[list[PromptVersion]]:
         store, namespace = self._place(config)
         if not isinstance(store, Ledger):
             (newest,) = yield from held(store, namespace, [name])
-            return [] if newest is None else [_version(name, newest.value, None)]
+            return [] if newest is None else [version_of(name, newest.value, None)]
         versions: list[Version] = yield Perform(store, History(namespace, name))
         return [
-            replace(_version(name, one.value, one.revision), recorded_at=one.recorded_at)
+            replace(version_of(name, one.value, one.revision), recorded_at=one.recorded_at)
             for one in versions
             if one.value is not None
         ]
@@ -350,16 +308,16 @@ class PromptStore:
         release = yield exclusively(store, namespace)
         try:
             (newest,) = yield from held(store, namespace, [name])
-            _expected(name, newest, expect)
-            before = None if newest is None else _version(name, newest.value, newest.revision)
-            made = _made(name, prompt, told, learned, before)
-            if before is not None and _said(before) == _said(made):
+            check_expected(name, newest, expect)
+            before = None if newest is None else version_of(name, newest.value, newest.revision)
+            new = made(name, prompt, told, learned, before)
+            if before is not None and said_by(before) == said_by(new):
                 return before
             base = newest.revision or 0 if newest is not None else 0
             one = Write(
-                name, _value(made), base if isinstance(store, Ledger) else None, index=False
+                name, value_of(new), base if isinstance(store, Ledger) else None, index=False
             )
-            who = Provenance(who=_who(learned), model=learned.model)
+            who = Provenance(who=who_of(learned), model=learned.model)
             receipt = yield from write(store, ChangeSet(namespace, (one,), provenance=who))
         finally:
             release()
@@ -368,7 +326,7 @@ class PromptStore:
                 f"Prompt {name!r} was changed by somebody else meanwhile; nothing was saved. Look "
                 "at it, and save again."
             )
-        return replace(made, revision=receipt.revision)
+        return replace(new, revision=receipt.revision)
 
     def _rollback(
         self, name: str, revision: int | None, config: RunnableConfig
@@ -388,105 +346,17 @@ class PromptStore:
     def _pin(self, name: str, revision: int | None, config: RunnableConfig) -> Flow[PromptVersion]:
         store, namespace = self._place(config)
         chosen = yield from self._one(name, revision, config)
-        value = _value(chosen)
+        value = value_of(chosen)
         value["content"]["revision"] = chosen.revision
-        one = Write(_pin_key(name), value, index=False)
+        one = Write(pin_key(name), value, index=False)
         yield from write(store, ChangeSet(namespace, (one,)))
         return replace(chosen, pinned=True)
 
     def _unpin(self, name: str, config: RunnableConfig) -> Flow[bool]:
         store, namespace = self._place(config)
-        (pinned,) = yield from held(store, namespace, [_pin_key(name)])
+        (pinned,) = yield from held(store, namespace, [pin_key(name)])
         if pinned is None:
             return False
-        one = Write(_pin_key(name), None)
+        one = Write(pin_key(name), None)
         yield from write(store, ChangeSet(namespace, (one,)))
         return True
-
-
-def _checked(name: Any) -> str:
-    if not isinstance(name, str) or not name or name.startswith(_PINNED):
-        raise InputError(
-            f"A prompt's name is a text that does not begin with {_PINNED!r}; got {shown(name)}."
-        )
-    return name
-
-
-_PINNED = "pinned:"
-
-
-def _pin_key(name: str) -> str:
-    return f"{_PINNED}{name}"
-
-
-def _who(learned: Learned) -> Any:
-    return "person" if learned.optimizer in ("person", "rollback") else "assistant"
-
-
-def _expected(name: str, newest: Held | None, expect: int | None) -> None:
-    if expect is None:
-        return
-    there = 0 if newest is None else newest.revision
-    if there != expect:
-        raise InputError(
-            f"Prompt {name!r} was expected to be at revision {expect}, and is at {there}; nothing "
-            "was saved."
-        )
-
-
-def _made(
-    name: str,
-    prompt: str,
-    told: tuple[str | None, str | None],
-    learned: Learned,
-    before: PromptVersion | None,
-) -> PromptVersion:
-    update = told[0] if told[0] is not None else before and before.update_instructions
-    when = told[1] if told[1] is not None else before and before.when_to_update
-    return PromptVersion(
-        name, prompt, update_instructions=update, when_to_update=when, learned=learned
-    )
-
-
-def _said(version: PromptVersion) -> tuple[str, str | None, str | None]:
-    return version.prompt, version.update_instructions, version.when_to_update
-
-
-def _value(version: PromptVersion) -> dict[str, Any]:
-    content: dict[str, Any] = {"name": version.name, "prompt": version.prompt}
-    for what in ("update_instructions", "when_to_update"):
-        if getattr(version, what) is not None:
-            content[what] = getattr(version, what)
-    learned = asdict(version.learned)
-    content["learned"] = {**learned, "scores": dict(version.learned.scores)}
-    return {"kind": KIND, "content": content}
-
-
-def _version(
-    name: str, value: Mapping[str, Any], revision: int | None, *, pinned: bool = False
-) -> PromptVersion:
-    content = value.get("content")
-    if not isinstance(content, Mapping) or not isinstance(content.get("prompt"), str):
-        raise InputError(
-            f"What is stored under {name!r} is no prompt: {shown(value)}. Give a PromptStore a "
-            "namespace of its own."
-        )
-    return PromptVersion(
-        name,
-        content["prompt"],
-        revision,
-        update_instructions=content.get("update_instructions"),
-        when_to_update=content.get("when_to_update"),
-        learned=_learned(content.get("learned") or {}),
-        pinned=pinned,
-    )
-
-
-def _learned(given: Mapping[str, Any]) -> Learned:
-    return Learned(
-        given.get("optimizer") or "person",
-        given.get("model"),
-        tuple(given.get("trajectories") or ()),
-        tuple(given.get("feedback") or ()),
-        dict(given.get("scores") or {}),
-    )

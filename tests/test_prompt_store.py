@@ -1,0 +1,140 @@
+"""Prompts with versions, in stores that keep a history and in one that does not."""
+
+import pytest
+from langgraph.store.memory import InMemoryStore
+
+from holdfast import open_store
+from holdfast.errors import ConfigurationError, InputError
+from holdfast.optimize.prompt_store import PromptStore
+from holdfast.optimize.prompt_versions import Learned
+
+LEARNED = Learned("gradient", "a-model", ("monday", "tuesday"), ("too long",), {"before": 0.4})
+
+
+@pytest.fixture
+def prompts(opened):
+    return PromptStore(opened())
+
+
+def test_each_save_is_a_version_with_what_it_was_made_from(prompts):
+    first = prompts.save("greet", "Greet {name}.", update_instructions="Keep it short.")
+    second = prompts.save("greet", "Greet {name} warmly.", learned=LEARNED)
+    assert prompts.get("greet") == second
+    assert (second.learned, second.update_instructions) == (LEARNED, "Keep it short.")
+    assert [one.prompt for one in prompts.history("greet")] == [first.prompt, second.prompt]
+    assert [one.revision for one in prompts.history("greet")] == [first.revision, second.revision]
+    assert all(one.recorded_at for one in prompts.history("greet"))
+    assert prompts.get("part") is None
+    assert prompts.history("part") == []
+    assert second.as_prompt()["update_instructions"] == "Keep it short."
+
+
+def test_the_same_again_makes_no_version(prompts):
+    first = prompts.save("greet", "Greet.")
+    assert prompts.save("greet", "Greet.", learned=LEARNED) == first
+    assert len(prompts.history("greet")) == 1
+    prompts.save("greet", "Greet.", when_to_update="When it is cold.")
+    assert len(prompts.history("greet")) == 2
+
+
+def test_a_diff_leads_from_one_version_to_another(prompts):
+    revisions = [prompts.save("p", text).revision for text in ("a\nb", "a\nc", "a\nc\nd")]
+    assert prompts.diff("p").splitlines()[-1] == "+d"
+    assert "-b" in prompts.diff("p", revisions[0], revisions[1])
+    assert prompts.diff("p", 0, revisions[0]).splitlines()[-2:] == ["+a", "+b"]
+    assert prompts.diff("p", revisions[0], revisions[0]) == ""
+    with pytest.raises(InputError, match="there are revisions"):
+        prompts.diff("p", 10**9)
+
+
+def test_a_rollback_is_a_version_of_its_own(prompts):
+    revisions = [prompts.save("p", text).revision for text in ("one", "two", "three")]
+    assert prompts.rollback("p").prompt == "two"
+    assert prompts.rollback("p", revisions[0]).prompt == "one"
+    told = [(one.prompt, one.learned.optimizer) for one in prompts.history("p")]
+    assert told[3:] == [("two", "rollback"), ("one", "rollback")]
+    assert prompts.get("p").learned.scores == {"revision": revisions[0]}
+    with pytest.raises(InputError, match="no version"):
+        prompts.rollback("p", 10**9)
+    with pytest.raises(InputError, match="no version"):
+        prompts.rollback("nothing")
+
+
+def test_a_pinned_version_is_in_use_whatever_is_newer(prompts):
+    first = prompts.save("p", "one")
+    prompts.save("p", "two")
+    assert prompts.pin("p", first.revision).pinned
+    prompts.save("p", "three")
+    assert (prompts.get("p").prompt, prompts.get("p").pinned) == ("one", True)
+    assert prompts.get("p").revision == first.revision
+    assert prompts.unpin("p")
+    assert prompts.get("p").prompt == "three"
+    assert not prompts.unpin("p")
+
+
+def test_what_was_expected_to_be_newest_is_compared(prompts):
+    first = prompts.save("p", "one", expect=0)
+    prompts.save("p", "two", expect=first.revision)
+    with pytest.raises(InputError, match="expected to be at revision"):
+        prompts.save("p", "three", expect=first.revision)
+    assert prompts.get("p").prompt == "two"
+
+
+@pytest.mark.parametrize("name", ["", None, 7, "pinned:x"])
+def test_a_name_is_a_text(prompts, name):
+    with pytest.raises(InputError, match="name"):
+        prompts.get(name)
+
+
+@pytest.mark.parametrize("prompt", ["", "  \n", None, 7])
+def test_an_empty_prompt_is_never_saved(prompts, prompt):
+    with pytest.raises(InputError):
+        prompts.save("p", prompt)
+    assert prompts.get("p") is None
+
+
+def test_namespaces_have_variables_and_are_apart(opened):
+    prompts = PromptStore(opened(), ("prompts", "{team}"))
+    one, other = ({"configurable": {"team": team}} for team in ("a", "b"))
+    prompts.save("p", "for a", config=one)
+    assert prompts.get("p", config=other) is None
+    with pytest.raises(ConfigurationError, match="team"):
+        prompts.get("p")
+
+
+def test_what_is_no_prompt_is_told(opened):
+    store = opened()
+    store.put(("prompts",), "p", {"content": "likes tea"})
+    with pytest.raises(InputError, match="is no prompt"):
+        PromptStore(store).get("p")
+
+
+async def test_awaited_it_does_the_same(prompts):
+    first = await prompts.asave("p", "one")
+    await prompts.asave("p", "two", learned=LEARNED)
+    assert (await prompts.aget("p")).learned == LEARNED
+    assert len(await prompts.ahistory("p")) == 2
+    assert "+two" in await prompts.adiff("p")
+    assert (await prompts.arollback("p")).prompt == "one"
+    await prompts.apin("p", first.revision)
+    assert (await prompts.aget("p")).pinned
+    assert await prompts.aunpin("p")
+
+
+def test_a_store_without_history_has_the_newest():
+    prompts = PromptStore(InMemoryStore())
+    prompts.save("p", "one")
+    prompts.save("p", "two", learned=LEARNED)
+    assert (prompts.get("p").prompt, prompts.get("p").revision) == ("two", None)
+    assert [one.prompt for one in prompts.history("p")] == ["two"]
+    with pytest.raises(ConfigurationError, match="keeps no history"):
+        prompts.rollback("p")
+    prompts.pin("p")
+    prompts.save("p", "three")
+    assert prompts.get("p").prompt == "two"
+
+
+def test_prompts_are_no_memories_that_a_search_finds():
+    with open_store(":memory:") as store:
+        PromptStore(store).save("p", "Speak of ferries.")
+        assert store.search((), query="ferries") == []
