@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore
 
-from holdfast.errors import ConfigurationError, InputError, shown
-from holdfast.flow import Flow, Perform, arun, exclusively, run
-from holdfast.history import ChangeSet, Provenance, Version, Write
-from holdfast.ledger import Ledger
-from holdfast.namespace import NamespaceTemplate, current_config, current_store
-from holdfast.operations import History
-from holdfast.optimize.optimizer import read_prompt
+from holdfast.flow import arun, run
+from holdfast.namespace import current_config
+from holdfast.optimize.prompt_flows import PromptFlows
 from holdfast.optimize.prompt_versions import (
     Learned,
     PromptVersion,
-    check_expected,
     checked_name,
-    made,
-    pin_key,
-    said_by,
-    value_of,
-    version_of,
-    who_of,
 )
-from holdfast.stores.plain import fenced, held, write
+from holdfast.retrieval.asked import STANDING_TOKENS, Scope
 
 NAMESPACE = ("prompts",)
 
 
-class PromptStore:
+class PromptStore(PromptFlows):
     """Prompts in a store, by name, each with its versions.
 
     In a store of ours nothing is overwritten: `history`, `diff`, `rollback` and `pin` reach every
@@ -67,8 +54,7 @@ class PromptStore:
         store: BaseStore | None = None,
         namespace: tuple[str, ...] | str = NAMESPACE,
     ) -> None:
-        self.namespace = NamespaceTemplate(namespace)
-        self._store = store
+        super().__init__(store, namespace)
 
     # Reading
 
@@ -123,6 +109,56 @@ class PromptStore:
     ) -> str:
         """Return what changed between two revisions, awaiting; see `diff`."""
         return await arun(self._diff(checked_name(name), a, b, current_config(config)))
+
+    def system_prompt(
+        self,
+        name: str,
+        *,
+        memories: Scope | list[Scope] | None = None,
+        budget_tokens: int = STANDING_TOKENS,
+        values: Mapping[str, object] | None = None,
+        config: RunnableConfig | None = None,
+    ) -> str:
+        """Return all that an agent is told before anything is said.
+
+        That is the prompt in use, and after it what stands in its memories: rules, profiles, and
+        what is pinned.
+
+        Args:
+            name: The prompt.
+            memories: Namespaces of memories, as for `recall`; None leaves them out.
+            budget_tokens: How many tokens the memories may have.
+            values: Of the prompt's variables (f-string); None leaves these in, with all braces.
+            config: A RunnableConfig, for the namespaces and the store.
+
+        Raises:
+            InputError: There is no such prompt, or a variable has no value.
+
+        Example:
+            >>> from holdfast import open_store
+            >>> store = open_store(":memory:")
+            >>> prompts = PromptStore(store)
+            >>> version = prompts.save("main", "Help {name}.")
+            >>> store.put(("m",), "lang", {"kind": "Rule", "content": {"rule": "Be brief."}})
+            >>> told = prompts.system_prompt("main", memories=("m",), values={"name": "Nora"})
+            >>> told.splitlines()[0], "Be brief." in told
+            ('Help Nora.', True)
+            >>> store.close()
+        """
+        return run(self._system(name, memories, budget_tokens, values, current_config(config)))
+
+    async def asystem_prompt(
+        self,
+        name: str,
+        *,
+        memories: Scope | list[Scope] | None = None,
+        budget_tokens: int = STANDING_TOKENS,
+        values: Mapping[str, object] | None = None,
+        config: RunnableConfig | None = None,
+    ) -> str:
+        """Return all that an agent is told, awaiting; see `system_prompt`."""
+        flow = self._system(name, memories, budget_tokens, values, current_config(config))
+        return await arun(flow)
 
     # Writing
 
@@ -221,142 +257,3 @@ class PromptStore:
     async def aunpin(self, name: str, *, config: RunnableConfig | None = None) -> bool:
         """Let `aget` return the newest version again, awaiting; see `unpin`."""
         return await arun(self._unpin(checked_name(name), current_config(config)))
-
-    # The work
-
-    def _place(self, config: RunnableConfig) -> tuple[BaseStore, tuple[str, ...]]:
-        namespace = self.namespace(config)
-        return fenced(current_store(self._store, config), namespace), namespace
-
-    def _get(self, name: str, config: RunnableConfig) -> Flow[PromptVersion | None]:
-        store, namespace = self._place(config)
-        newest, pinned = yield from held(store, namespace, [name, pin_key(name)])
-        if pinned is not None:
-            return version_of(
-                name, pinned.value, pinned.value["content"].get("revision"), pinned=True
-            )
-        return None if newest is None else version_of(name, newest.value, newest.revision)
-
-    def _history(self, name: str, config: RunnableConfig) -> Flow[list[PromptVersion]]:
-        store, namespace = self._place(config)
-        if not isinstance(store, Ledger):
-            (newest,) = yield from held(store, namespace, [name])
-            return [] if newest is None else [version_of(name, newest.value, None)]
-        versions: list[Version] = yield Perform(store, History(namespace, name))
-        return [
-            replace(version_of(name, one.value, one.revision), recorded_at=one.recorded_at)
-            for one in versions
-            if one.value is not None
-        ]
-
-    def _one(
-        self, name: str, revision: int | None, config: RunnableConfig, back: int = 0
-    ) -> Flow[PromptVersion]:
-        """Return a version by its revision, or so many before the newest."""
-        versions = yield from self._history(name, config)
-        if revision is None and back < len(versions):
-            return versions[-1 - back]
-        found = next((one for one in versions if one.revision == revision), None)
-        if found is None or revision is None:
-            known = ", ".join(str(one.revision) for one in versions) or "none"
-            asked = (
-                f"revision {revision}" if revision is not None else f"one {back} before the last"
-            )
-            raise InputError(
-                f"Prompt {name!r} has no version {asked}; there are revisions: {known}."
-            )
-        return found
-
-    def _diff(self, name: str, a: int | None, b: int | None, config: RunnableConfig) -> Flow[str]:
-        later = yield from self._one(name, b, config)
-        if a == 0:
-            before, title = "", "nothing"
-        else:
-            earlier = yield from self._before(name, later, a, config)
-            before, title = earlier.prompt, f"revision {earlier.revision}"
-        lines = difflib.unified_diff(
-            before.splitlines(),
-            later.prompt.splitlines(),
-            title,
-            f"revision {later.revision}",
-            lineterm="",
-        )
-        return "\n".join(lines)
-
-    def _before(
-        self, name: str, later: PromptVersion, a: int | None, config: RunnableConfig
-    ) -> Flow[PromptVersion]:
-        if a is not None:
-            return (yield from self._one(name, a, config))
-        versions = yield from self._history(name, config)
-        at = next(n for n, one in enumerate(versions) if one.revision == later.revision)
-        return versions[max(0, at - 1)]
-
-    def _save(
-        self,
-        name: str,
-        prompt: Any,
-        told: tuple[str | None, str | None],
-        learned: Learned,
-        expect: int | None,
-        config: RunnableConfig,
-    ) -> Flow[PromptVersion]:
-        read_prompt(prompt)
-        if not prompt.strip():
-            raise InputError(f"Prompt {name!r} is empty; nothing was saved.")
-        store, namespace = self._place(config)
-        release = yield exclusively(store, namespace)
-        try:
-            (newest,) = yield from held(store, namespace, [name])
-            check_expected(name, newest, expect)
-            before = None if newest is None else version_of(name, newest.value, newest.revision)
-            new = made(name, prompt, told, learned, before)
-            if before is not None and said_by(before) == said_by(new):
-                return before
-            base = newest.revision or 0 if newest is not None else 0
-            one = Write(
-                name, value_of(new), base if isinstance(store, Ledger) else None, index=False
-            )
-            who = Provenance(who=who_of(learned), model=learned.model)
-            receipt = yield from write(store, ChangeSet(namespace, (one,), provenance=who))
-        finally:
-            release()
-        if receipt.conflicts:
-            raise InputError(
-                f"Prompt {name!r} was changed by somebody else meanwhile; nothing was saved. Look "
-                "at it, and save again."
-            )
-        return replace(new, revision=receipt.revision)
-
-    def _rollback(
-        self, name: str, revision: int | None, config: RunnableConfig
-    ) -> Flow[PromptVersion]:
-        store, _ = self._place(config)
-        if not isinstance(store, Ledger):
-            raise ConfigurationError(
-                f"{shown(store)} keeps no history, so that no version of {name!r} is there to go "
-                "back to. Open a store with open_store(...)."
-            )
-        older = yield from self._one(name, revision, config, back=1)
-        scores = {"revision": float(older.revision or 0)}
-        told = (older.update_instructions, older.when_to_update)
-        learned = Learned("rollback", scores=scores)
-        return (yield from self._save(name, older.prompt, told, learned, None, config))
-
-    def _pin(self, name: str, revision: int | None, config: RunnableConfig) -> Flow[PromptVersion]:
-        store, namespace = self._place(config)
-        chosen = yield from self._one(name, revision, config)
-        value = value_of(chosen)
-        value["content"]["revision"] = chosen.revision
-        one = Write(pin_key(name), value, index=False)
-        yield from write(store, ChangeSet(namespace, (one,)))
-        return replace(chosen, pinned=True)
-
-    def _unpin(self, name: str, config: RunnableConfig) -> Flow[bool]:
-        store, namespace = self._place(config)
-        (pinned,) = yield from held(store, namespace, [pin_key(name)])
-        if pinned is None:
-            return False
-        one = Write(pin_key(name), None)
-        yield from write(store, ChangeSet(namespace, (one,)))
-        return True

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
-from holdfast.errors import ConfigurationError
+from holdfast.errors import ConfigurationError, InputError
 from holdfast.memory import Failure
 
 TemplateFormat = Literal["f-string", "mustache", "jinja2"]
@@ -18,6 +18,7 @@ _FIELD = re.compile(
     r"(?:![rsa])?(?::[^{}\s]*)?"
     r"(\}+)"
 )
+_ROOT = re.compile(r"\w+")
 _MUSTACHE = re.compile(r"\{\{(\{?[^{}]*\}?)\}\}")
 _JINJA = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
 
@@ -61,6 +62,36 @@ _READERS: dict[str, Callable[[str], list[str]]] = {
     "mustache": _in_mustache,
     "jinja2": _in_jinja,
 }
+
+
+def filled(prompt: str, values: Mapping[str, object]) -> str:
+    """Return a prompt with the values of its variables; everything else stays as it is.
+
+    Raises:
+        InputError: A variable has no value; the error names it.
+
+    Example:
+        >>> filled('Help {name}, as {"tone": "kind"}.', {"name": "Nora"})
+        'Help Nora, as {"tone": "kind"}.'
+    """
+
+    def value(found: re.Match[str]) -> str:
+        if len(found[1]) % 2 == 0:
+            return found[0]
+        root = _ROOT.match(found[2])
+        assert root is not None
+        if root[0] not in values:
+            raise InputError(
+                f"The prompt has a variable {found[2]!r}, and there is no value for {root[0]!r}; "
+                f"there are {', '.join(sorted(values)) or 'none'}."
+            )
+        field = found[0][len(found[1]) - 1 :][
+            : 1 + len(found[0]) - len(found[1]) - len(found[3]) + 1
+        ]
+        made = field.format_map(dict(values))
+        return f"{found[1][:-1]}{made}{found[3][1:]}"
+
+    return _FIELD.sub(value, prompt)
 
 
 def check_format(template_format: object) -> TemplateFormat:

@@ -148,7 +148,7 @@ def _noted(hits: Sequence[_Hit], config: RunnableConfig) -> Flow[None]:
 def _flow(asked: Asked, places: list[Place], config: RunnableConfig) -> Flow[Context]:
     scopes = tuple(decode_namespace(place.labels) for place in places)
     fitting = Fitting(scopes)
-    lane = (yield from _lane(asked, places)) if asked.lane else []
+    lane = (yield from lane_of(places)) if asked.lane else []
     standing, unfit = fitting.take([hit.one for hit in lane], asked.lane)
     hits = yield from _ranked(asked, places, {(one.namespace, one.key) for one in standing})
     most = asked.k or (None if asked.budget else FEW)
@@ -187,7 +187,7 @@ def _hit(
     return _Hit(recalled(item, score, place.labels, found), item.namespace, place)
 
 
-def _lane(asked: Asked, places: Sequence[Place]) -> Flow[list[_Hit]]:
+def lane_of(places: Sequence[Place]) -> Flow[list[_Hit]]:
     """Return what stands, in the order of the places that are asked."""
     hits: dict[tuple[tuple[str, ...], str], _Hit] = {}
     for place in places:
