@@ -18,6 +18,8 @@ from holdfast.namespace import NamespaceTemplate, current_store
 from holdfast.operations import History
 from holdfast.optimize.optimizer import read_prompt
 from holdfast.optimize.prompt_versions import (
+    KIND,
+    PINNED,
     Learned,
     PromptVersion,
     check_expected,
@@ -31,6 +33,7 @@ from holdfast.optimize.prompt_versions import (
 )
 from holdfast.optimize.variables import filled
 from holdfast.retrieval.asked import Scope, places_of
+from holdfast.retrieval.finding import everything
 from holdfast.retrieval.lane import standing_flow
 from holdfast.stores.plain import fenced, held, write
 
@@ -78,6 +81,12 @@ class PromptFlows:
         stands = yield from standing_flow(places_of(memories, store, config), budget)
         told = stands.as_text()
         return f"{text}\n\n{told}" if told else text
+
+    def _names(self, config: RunnableConfig) -> Flow[list[str]]:
+        store, namespace = self._place(config)
+        found = yield from everything(store, namespace, {"kind": KIND})
+        here = {item.key for item in found if item.namespace == namespace}
+        return sorted(key for key in here if not key.startswith(PINNED))
 
     def _history(self, name: str, config: RunnableConfig) -> Flow[list[PromptVersion]]:
         store, namespace = self._place(config)

@@ -68,6 +68,14 @@ class PromptStore(PromptFlows):
         """Return the prompt in use, awaiting; see `get`."""
         return await arun(self._get(checked_name(name), current_config(config)))
 
+    def names(self, *, config: RunnableConfig | None = None) -> list[str]:
+        """Return the names of all prompts, in their order."""
+        return run(self._names(current_config(config)))
+
+    async def anames(self, *, config: RunnableConfig | None = None) -> list[str]:
+        """Return the names of all prompts, awaiting; see `names`."""
+        return await arun(self._names(current_config(config)))
+
     def history(self, name: str, *, config: RunnableConfig | None = None) -> list[PromptVersion]:
         """Return every version of a prompt, oldest first; without history, the newest alone."""
         return run(self._history(checked_name(name), current_config(config)))

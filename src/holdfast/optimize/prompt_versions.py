@@ -59,6 +59,12 @@ class PromptVersion:
     learned: Learned = field(default_factory=Learned)
     pinned: bool = False
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        found = asdict(self)
+        found["recorded_at"] = self.recorded_at and self.recorded_at.isoformat()
+        return found
+
     def as_prompt(self) -> Prompt:
         """Return it as an optimizer takes it."""
         told = (self.update_instructions, self.when_to_update)
