@@ -6,6 +6,7 @@ from holdfast.cli import (
     evaluation_commands,
     job_commands,
     ledger_commands,
+    prompt_commands,
     store_commands,
 )
 from holdfast.cli.shared import app
@@ -17,5 +18,6 @@ __all__ = [
     "evaluation_commands",
     "job_commands",
     "ledger_commands",
+    "prompt_commands",
     "store_commands",
 ]

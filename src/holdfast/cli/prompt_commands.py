@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,15 @@ from holdfast.errors import HoldfastError, InputError, cut
 
 prompts = typer.Typer(help="Show, change and improve the prompts of agents.", no_args_is_help=True)
 app.add_typer(prompts, name="prompts")
+
+
+class Sort(StrEnum):
+    """How a prompt may be improved."""
+
+    gradient = "gradient"
+    metaprompt = "metaprompt"
+    prompt_memory = "prompt_memory"
+
 
 Name = Annotated[str, typer.Argument(help="The prompt's name.")]
 Place = Annotated[
@@ -42,17 +52,12 @@ def list_(place: Place = "prompts", store: Store = None, as_json: Json = False) 
     if as_json:
         output.show_json([one.to_dict() for one in found])
         return
-    rows = [
-        (
-            one.name,
-            str(one.revision),
-            "pinned" if one.pinned else "",
-            one.learned.optimizer,
-            _first(one),
-        )
-        for one in found
-    ]
-    output.show_table(("name", "revision", "", "by", "prompt"), rows)
+    output.show_table(("name", "revision", "", "by", "prompt"), map(_row, found))
+
+
+def _row(one: Any) -> tuple[str, ...]:
+    pinned = "pinned" if one.pinned else ""
+    return one.name, str(one.revision), pinned, one.learned.optimizer, _first(one)
 
 
 def _first(version: Any) -> str:
@@ -146,7 +151,7 @@ def optimize(
     name: Name,
     file: Annotated[str, typer.Argument(help="JSON Lines of trajectories: messages, feedback.")],
     model: Annotated[str, typer.Option(envvar="HOLDFAST_MODEL", help="Such as openai:gpt-5-mini.")],
-    kind: Annotated[str, typer.Option(help="gradient, metaprompt or prompt_memory.")] = "gradient",
+    kind: Annotated[Sort, typer.Option(help="How it is improved.")] = Sort.gradient,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept without asking.")] = False,
     place: Place = "prompts",
     store: Store = None,
@@ -160,7 +165,7 @@ def optimize(
     trajectories = _trajectories(file)
     with _prompts(store, place) as kept:
         before = _known(kept, name)
-        optimizer = create_prompt_optimizer(model, kind)
+        optimizer = create_prompt_optimizer(model, kind.value)
         given = {"trajectories": trajectories, "prompt": before.as_prompt()}
         better = _asked(optimizer, given, model, len(trajectories))
         if not better.changed:
@@ -173,7 +178,7 @@ def optimize(
             output.console().print("Left as it was.")
             return
         feedback = tuple(filter(None, (rendered_feedback(one["feedback"]) for one in trajectories)))
-        learned = Learned(kind, model, (Path(file).name,), feedback)
+        learned = Learned(kind.value, model, (Path(file).name,), feedback)
         version = kept.save(name, str(better), learned=learned, expect=before.revision)
     _told_of(version, as_json)
 
