@@ -20,9 +20,10 @@ from holdfast.errors import StoreClosed, StoreError
 from holdfast.history import ChangeSet
 from holdfast.job import Job, Ticket
 from holdfast.jobs import telemetry
+from holdfast.jobs.attempting import Ended
 from holdfast.jobs.futures import Futures, JobFuture
 from holdfast.jobs.handling import Handler
-from holdfast.jobs.worker import FOREVER, Ended, Worker
+from holdfast.jobs.worker import FOREVER, Worker
 from holdfast.ledger import LedgerStore
 from holdfast.operations import RetryJob
 

@@ -9,27 +9,18 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import RunnableConfig
 
-from holdfast.errors import (
-    ClaimLost,
-    ConfigurationError,
-    StoreBusy,
-    StoreClosed,
-    StoreError,
-    shown,
-)
-from holdfast.job import Job, without_contents
+from holdfast.errors import ConfigurationError, StoreClosed, StoreError
+from holdfast.job import Job
 from holdfast.jobs import telemetry
-from holdfast.jobs.handling import Duty, Handler, LimitReached, Limits, Retry, said_of
+from holdfast.jobs.attempting import Attempts, Ended, by_name
+from holdfast.jobs.handling import Handler, Limits, Retry
 from holdfast.ledger import LedgerStore
 from holdfast.ledger.jobs import Listener
-from holdfast.memory import Receipt
-from holdfast.operations import ClaimJob, Namespace, NextJob, RenewJobs, SettleJob
+from holdfast.operations import ClaimJob, Namespace, NextJob, RenewJobs
 
 LEASE = 60.0
 """Seconds after which the job of a worker that is silent may be taken over."""
@@ -40,30 +31,10 @@ IDLE = 30.0
 FOREVER = threading.TIMEOUT_MAX / 2
 """Seconds, where something is waited for however long it takes."""
 
-SETTLING = (0.2, 0.5, 1.0, 2.0)
-"""Seconds between tries to write down what became of a job, while others hold the store."""
-
 PAUSE = 5.0
 """Seconds until a store that failed is asked again."""
 
 log = logging.getLogger("holdfast")
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """One run of a job that came to its end.
-
-    Args:
-        job: The job, as it was claimed.
-        result: What its handler returned.
-        error: What it raised.
-        over: Whether the job is not tried again.
-    """
-
-    job: Job
-    result: Any = None
-    error: BaseException | None = None
-    over: bool = True
 
 
 class Worker:
@@ -110,7 +81,7 @@ class Worker:
         config_of: Callable[[Job], RunnableConfig] | None = None,
         ended: Callable[[Ended], None] | None = None,
     ) -> None:
-        self._handlers = _by_name(handlers)
+        self._handlers = by_name(handlers)
         if not isinstance(concurrency, int) or concurrency < 1 or not lease > 0:
             raise ConfigurationError(
                 "concurrency must be a number from 1 and lease seconds above 0, got "
@@ -121,9 +92,7 @@ class Worker:
         self._scope: Namespace = store.scope
         self._concurrency = concurrency
         self._lease = lease
-        self._retry = retry or Retry()
-        self._limits = limits
-        self._config_of = config_of
+        self._attempts = Attempts(store, self._handlers, retry or Retry(), limits, config_of)
         self._tell = ended
         self._changed = threading.Condition()
         self._running: dict[tuple[Namespace, str], Job] = {}
@@ -170,7 +139,7 @@ class Worker:
             left, self._running = list(self._running.values()), {}
             self._changed.notify_all()
         for job in left:
-            self._settle(job, "again", note="handed back by a worker that was stopped")
+            self._attempts.settle(job, "again", note="handed back by a worker that was stopped")
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(min(grace + 1, FOREVER))
         return left
@@ -282,7 +251,7 @@ class Worker:
             if not stopped:
                 self._running[job.namespace, job.name] = job
         if stopped:
-            self._settle(job, "again")
+            self._attempts.settle(job, "again")
             return
         run = threading.Thread(target=self._run, args=(job,), name=f"{self.name}-run", daemon=True)
         run.start()
@@ -293,10 +262,11 @@ class Worker:
         ended = Ended(job, over=False)
         try:
             with telemetry.running(job) as span:
-                ended = self._ended(job)
+                ended = self._attempts.run(job)
                 telemetry.ended(span, job, ended.result, ended.error, over=ended.over)
         except BaseException as error:
-            log.exception("Job %r in %r is tried again, when its lease ends.", *_named(job))
+            about = (job.name, job.namespace)
+            log.exception("Job %r in %r is tried again, when its lease ends.", *about)
             ended = Ended(job, error=error, over=False)
         finally:
             with self._changed:
@@ -307,97 +277,3 @@ class Worker:
             if self._tell is not None:
                 self._tell(ended)
             self.wake()
-
-    def _ended(self, job: Job) -> Ended:
-        """Do a job, and write down what became of it."""
-        if job.attempts > self._retry.attempts:
-            error = ConfigurationError(f"its worker ended {job.attempts - 1} times in its midst")
-            return self._failed(job, error)
-        config = RunnableConfig() if self._config_of is None else self._config_of(job)
-        try:
-            result = self._handlers[job.handler](Duty(self._store, job, config, self._limits))
-        except LimitReached as limit:
-            self._settle(job, "again", wait=limit.seconds, note=str(limit))
-            return Ended(job, error=limit, over=False)
-        except ClaimLost as error:
-            log.warning("%s", error)
-            return Ended(job, error=error, over=False)
-        except BaseException as error:
-            return self._failed(job, error)
-        told = result if isinstance(result, Receipt) else None
-        held = self._settle(job, "done", receipt=told)
-        return Ended(job, result, over=held)
-
-    def _failed(self, job: Job, error: BaseException) -> Ended:
-        over = self._retry.is_over(job, error)
-        note = said_of(error)
-        about = (job.attempts, job.name, job.namespace)
-        log.warning("Attempt %d of job %r in %r failed: %s", *about, note)
-        if over:
-            held = self._settle(job, "dead", note=note)
-        else:
-            wait = self._retry.wait(job.attempts)
-            held = self._settle(job, "again", wait=wait, note=note, counted=True)
-        return Ended(job, error=error, over=over and held)
-
-    def _settle(
-        self,
-        job: Job,
-        end: Any,
-        *,
-        wait: float = 0.0,
-        note: str | None = None,
-        counted: bool = False,
-        receipt: Receipt | None = None,
-    ) -> bool:
-        """Write down what became of a job; tell whether it was still this worker's."""
-        kept = None if receipt is None else without_contents(receipt)
-        place = (job.namespace, job.name, job.fence)
-        op = SettleJob(*place, end, wait, note, counted, kept)
-        try:
-            for pause in (*SETTLING, None):
-                try:
-                    self._store.perform(op)
-                    break
-                except StoreBusy:
-                    if pause is None:
-                        raise
-                    time.sleep(pause)
-        except ClaimLost as error:
-            log.warning("%s", error)
-            return False
-        except StoreError as error:
-            log.warning("What became of job %r is not written down: %s", job.name, error)
-            return False
-        return True
-
-
-def _named(job: Job) -> tuple[str, Namespace]:
-    return job.name, job.namespace
-
-
-def _by_name(handlers: Sequence[Handler]) -> dict[str, Handler]:
-    """Return handlers by their names.
-
-    Raises:
-        ConfigurationError: There is none, one is no handler, or two have one name.
-    """
-    found: dict[str, Handler] = {}
-    for handler in handlers:
-        name = getattr(handler, "name", None)
-        # A manager has a name and can be called, too, but not with a job.
-        fits = callable(handler) and not isinstance(handler, Runnable)
-        if not fits or not isinstance(name, str):
-            raise ConfigurationError(
-                f"A worker takes handlers, got {shown(handler)}. For a memory manager, or another "
-                "Runnable, give handlers_of(it), from holdfast.managers.handlers."
-            )
-        if name in found:
-            raise ConfigurationError(
-                f"Two handlers of a worker have the name {name!r}; give one of them another name "
-                "(reader=...), or leave it out."
-            )
-        found[name] = handler
-    if not found:
-        raise ConfigurationError("A worker needs handlers; got none.")
-    return found
