@@ -15,6 +15,17 @@ import pytest
 import holdfast
 
 PUBLIC = {
+    "AnnotatedTrajectory",
+    "Gate",
+    "Learned",
+    "MultiPromptOptimizerInput",
+    "OptimizedPrompt",
+    "OptimizerInput",
+    "Prompt",
+    "PromptStore",
+    "PromptVersion",
+    "create_multi_prompt_optimizer",
+    "create_prompt_optimizer",
     "Change",
     "ConfigurationError",
     "Context",

@@ -61,6 +61,8 @@ if TYPE_CHECKING:
         create_multi_prompt_optimizer,
         create_prompt_optimizer,
     )
+    from holdfast.optimize.prompt_store import PromptStore
+    from holdfast.optimize.prompt_versions import Learned, PromptVersion
     from holdfast.ranking.weights import Ranking
     from holdfast.retrieval.asking import arecall, recall
     from holdfast.retrieval.context import Context, Recalled
@@ -129,6 +131,8 @@ _ROOMS = {
         "create_multi_prompt_optimizer",
         "create_prompt_optimizer",
     ),
+    "holdfast.optimize.prompt_store": ("PromptStore",),
+    "holdfast.optimize.prompt_versions": ("Learned", "PromptVersion"),
     "holdfast.ranking.weights": ("Ranking",),
     "holdfast.retrieval.asking": ("arecall", "recall"),
     "holdfast.retrieval.context": ("Context", "Recalled"),
@@ -162,6 +166,7 @@ __all__ = [
     "Gate",
     "HoldfastError",
     "Job",
+    "Learned",
     "Ledger",
     "Limits",
     "Memory",
@@ -174,6 +179,8 @@ __all__ = [
     "Outcome",
     "PostgresStore",
     "Prompt",
+    "PromptStore",
+    "PromptVersion",
     "Provenance",
     "Ranking",
     "Recalled",
