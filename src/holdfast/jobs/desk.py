@@ -63,11 +63,11 @@ class Desk:
         self._owned = owned
         self._ledger = ledger
         self._store = store
-        self._futures = Futures(ledger)
+        self._futures = Futures(ledger, self._is_here)
         self._lock = threading.Lock()
         self._live: OrderedDict[tuple[tuple[str, ...], str], RunnableConfig] = OrderedDict()
         self._mine: dict[tuple[tuple[str, ...], str], tuple[int, float]] = {}
-        self._put_off: set[tuple[tuple[str, ...], str]] = set()
+        self._put_off: dict[tuple[tuple[str, ...], str], int] = {}
         self._closing = False
         self._worker: Worker | None = None
         if works:
@@ -98,24 +98,29 @@ class Desk:
             live = self._live.get((job.namespace, job.name))
         return live if live is not None else stored_config(job, self._store)
 
+    def _is_here(self, namespace: tuple[str, ...], name: str) -> bool:
+        return self._worker is not None and self._worker.is_doing(namespace, name)
+
     def _ended(self, ended: Ended) -> None:
         job = ended.job
         place = (job.namespace, job.name)
         futures = self._futures.of(*place, job.ticket)
         is_last = ended.over or (self._closing and not self.durable)
-        with self._lock:
-            if self._mine.get(place, (0, 0.0))[0] <= job.ticket:
-                # What is tried again later is not waited for by `finish`.
-                if self._mine.pop(place, None) and not ended.over:
-                    self._put_off.add(place)
-                if ended.over:
-                    self._put_off.discard(place)
-                    self._live.pop(place, None)
+        # Before it counts as ended, so that nobody who waits for the end lets go of them.
         for future in futures:
             if ended.over and ended.error is None:
                 future.give(ended.result)
             elif is_last and ended.error is not None:
                 future.fail(ended.error)
+        with self._lock:
+            number, _ = self._mine.get(place, (0, 0.0))
+            if number > job.ticket:
+                return  # it was put again meanwhile
+            if self._mine.pop(place, None) and not ended.over:
+                self._put_off[place] = number  # which `finish` does not wait for
+            if ended.over:
+                self._put_off.pop(place, None)
+                self._live.pop(place, None)
 
     # Closing
 
@@ -131,10 +136,12 @@ class Desk:
         self._closing = True
         if not self.durable:
             with self._lock:
-                mine = list(self._mine)
-                self._mine = {place: (number, 0.0) for place, (number, _) in self._mine.items()}
+                waiting = {place: number for place, (number, _) in self._mine.items()}
+                waiting |= self._put_off
+                self._mine = {place: (number, 0.0) for place, number in waiting.items()}
+                self._put_off = {}
             with contextlib.suppress(StoreClosed):
-                for place in mine:
+                for place in waiting:
                     self._ledger.perform(RetryJob(*place))
         with contextlib.suppress(StoreClosed):  # then nobody does anything any more
             while self._is_busy():
