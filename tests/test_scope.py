@@ -169,6 +169,8 @@ def plain(result):
 def _plain_field(name, value):
     if name in NUMBERS or str(name).endswith("_at") or isinstance(value, datetime):
         return value is not None
+    if name == "strength":
+        return round(value, 3)  # fades by the time between two recalls, which is not the same
     if name in ("reason", "detail") and value is not None:
         return re.sub(r"\d+", "#", value)
     return plain(value)
