@@ -12,15 +12,13 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph._internal._constants import CONFIG_KEY_RUNTIME
-from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from holdfast.errors import StoreClosed, StoreError
 from holdfast.history import ChangeSet
 from holdfast.job import Job, Ticket
 from holdfast.jobs import telemetry
-from holdfast.jobs.attempting import Ended
+from holdfast.jobs.attempting import Ended, stored_config
 from holdfast.jobs.futures import Futures, JobFuture
 from holdfast.jobs.handling import Handler
 from holdfast.jobs.worker import FOREVER, Worker
@@ -188,16 +186,6 @@ class Desk:
         if self._owned:
             cast("Any", self._ledger).close()
         return left
-
-
-def stored_config(job: Job, store: BaseStore) -> RunnableConfig:
-    """Return the config of a job, made from what was stored with it."""
-    kept = dict(job.payload.get("configurable") or {})
-    kept[CONFIG_KEY_RUNTIME] = Runtime(store=store)
-    if thread := job.payload.get("thread_id"):
-        kept["thread_id"] = thread
-    about = {"holdfast_job": job.name, "holdfast_trace": job.payload.get("trace")}
-    return RunnableConfig(configurable=kept, metadata={name: v for name, v in about.items() if v})
 
 
 @atexit.register

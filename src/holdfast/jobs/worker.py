@@ -51,7 +51,7 @@ class Worker:
             silent; it renews its leases three times as often.
         retry: How often a job is tried.
         limits: What models may cost in each namespace on each day.
-        config_of: Returns the RunnableConfig for a job.
+        config_of: Returns the RunnableConfig for a job; by default one made from what was stored.
         ended: Called with the end of each run.
 
     Raises:
