@@ -27,6 +27,7 @@ from holdfast import (
     open_store,
 )
 from holdfast.errors import ConfigurationError, InputError, JobFailed
+from holdfast.managers.handlers import handlers_of
 from holdfast.managers.reflecting import Reading, Reflect
 from holdfast.testing import ScriptedModel
 
@@ -669,3 +670,21 @@ def test_a_closed_store_ends_an_executor_without_an_error(manager, tmp_path):
     later.submit(said("tea"), config(), after_seconds=0)
     store.close()
     assert later.shutdown() == []
+
+
+def test_a_worker_elsewhere_has_what_was_kept_of_the_config(opened, tmp_path):
+    seen = []
+
+    def reflect(given, config):
+        from langgraph.config import get_store
+
+        kept = config["configurable"]
+        seen.append((kept.get("tone"), kept.get("thread_id"), kept.get("api_key"), get_store()))
+
+    store, elsewhere = opened(), opened()
+    runnable = RunnableLambda(reflect, name="keeper")
+    later = ReflectionExecutor(runnable, TEMPLATE, store=store, work=False, keep=("tone",))
+    later.submit({"n": 1}, config(tone="kind", api_key="s3cret"))
+    assert Worker(elsewhere, handlers_of(runnable)).drain() == 1
+    assert seen == [("kind", "monday", None, elsewhere)]
+    later.shutdown()

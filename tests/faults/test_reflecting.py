@@ -108,6 +108,7 @@ def test_who_slept_through_a_lease_writes_nothing_and_lives_on(orders):
         until(lambda: noted(orders, "asleep", "ended"))
         second = _submitted(orders, executor, 1, "afterwards in t1")
         assert second.result(timeout=30).inserted
+        until(lambda: len(noted(orders, "asleep", "ended")) > 1)  # noted after it is written down
         assert noted(orders, "asleep", "ended") == ["ClaimLost", "done"]
         assert _by(store) == {"before in t0": "awake", "afterwards in t1": "asleep"}
         check_reflected(store, orders.folder)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph._internal._constants import CONFIG_KEY_RUNTIME
+from langgraph.runtime import Runtime
+from langgraph.store.base import BaseStore
 
 from holdfast.errors import ClaimLost, ConfigurationError, StoreBusy, StoreError, shown
 from holdfast.job import Job, Settled, without_contents
@@ -48,7 +51,7 @@ class Attempts:
         handlers: What does them, by name.
         retry: How often a job is tried.
         limits: What models may cost in each namespace on each day.
-        config_of: Returns the RunnableConfig for a job.
+        config_of: Returns the RunnableConfig for a job; by default one made from what was stored.
     """
 
     def __init__(
@@ -63,14 +66,14 @@ class Attempts:
         self._handlers = handlers
         self._retry = retry
         self._limits = limits
-        self._config_of = config_of
+        self._config_of = config_of or (lambda job: stored_config(job, store))
 
     def run(self, job: Job) -> Ended:
         """Do a job, and write down what became of it."""
         if job.attempts > self._retry.attempts:
             error = ConfigurationError(f"its worker ended {job.attempts - 1} times in its midst")
             return self._failed(job, error)
-        config = RunnableConfig() if self._config_of is None else self._config_of(job)
+        config = self._config_of(job)
         try:
             result = self._handlers[job.handler](Duty(self._store, job, config, self._limits))
         except LimitReached as limit:
@@ -127,6 +130,16 @@ class Attempts:
             log.warning("What became of job %r is not written down: %s", job.name, error)
             return False
         return True
+
+
+def stored_config(job: Job, store: BaseStore) -> RunnableConfig:
+    """Return the config of a job, made from what was stored with it."""
+    kept = dict(job.payload.get("configurable") or {})
+    kept[CONFIG_KEY_RUNTIME] = Runtime(store=store)
+    if thread := job.payload.get("thread_id"):
+        kept["thread_id"] = thread
+    about = {"holdfast_job": job.name, "holdfast_trace": job.payload.get("trace")}
+    return RunnableConfig(configurable=kept, metadata={name: v for name, v in about.items() if v})
 
 
 def by_name(handlers: Sequence[Handler]) -> dict[str, Handler]:

@@ -12,15 +12,13 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph._internal._constants import CONFIG_KEY_RUNTIME
-from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from holdfast.errors import StoreClosed, StoreError
 from holdfast.history import ChangeSet
 from holdfast.job import Job, Ticket
 from holdfast.jobs import telemetry
-from holdfast.jobs.attempting import Ended
+from holdfast.jobs.attempting import Ended, stored_config
 from holdfast.jobs.futures import Futures, JobFuture
 from holdfast.jobs.handling import Handler
 from holdfast.jobs.worker import FOREVER, Worker
@@ -63,11 +61,11 @@ class Desk:
         self._owned = owned
         self._ledger = ledger
         self._store = store
-        self._futures = Futures(ledger)
+        self._futures = Futures(ledger, self._is_here)
         self._lock = threading.Lock()
         self._live: OrderedDict[tuple[tuple[str, ...], str], RunnableConfig] = OrderedDict()
         self._mine: dict[tuple[tuple[str, ...], str], tuple[int, float]] = {}
-        self._put_off: set[tuple[tuple[str, ...], str]] = set()
+        self._put_off: dict[tuple[tuple[str, ...], str], int] = {}
         self._closing = False
         self._worker: Worker | None = None
         if works:
@@ -98,24 +96,29 @@ class Desk:
             live = self._live.get((job.namespace, job.name))
         return live if live is not None else stored_config(job, self._store)
 
+    def _is_here(self, namespace: tuple[str, ...], name: str) -> bool:
+        return self._worker is not None and self._worker.is_doing(namespace, name)
+
     def _ended(self, ended: Ended) -> None:
         job = ended.job
         place = (job.namespace, job.name)
         futures = self._futures.of(*place, job.ticket)
         is_last = ended.over or (self._closing and not self.durable)
-        with self._lock:
-            if self._mine.get(place, (0, 0.0))[0] <= job.ticket:
-                # What is tried again later is not waited for by `finish`.
-                if self._mine.pop(place, None) and not ended.over:
-                    self._put_off.add(place)
-                if ended.over:
-                    self._put_off.discard(place)
-                    self._live.pop(place, None)
+        # Before it counts as ended, so that nobody who waits for the end lets go of them.
         for future in futures:
             if ended.over and ended.error is None:
                 future.give(ended.result)
             elif is_last and ended.error is not None:
                 future.fail(ended.error)
+        with self._lock:
+            number, _ = self._mine.get(place, (0, 0.0))
+            if number > job.ticket:
+                return  # it was put again meanwhile
+            if self._mine.pop(place, None) and not ended.over:
+                self._put_off[place] = number  # which `finish` does not wait for
+            if ended.over:
+                self._put_off.pop(place, None)
+                self._live.pop(place, None)
 
     # Closing
 
@@ -131,10 +134,12 @@ class Desk:
         self._closing = True
         if not self.durable:
             with self._lock:
-                mine = list(self._mine)
-                self._mine = {place: (number, 0.0) for place, (number, _) in self._mine.items()}
+                waiting = {place: number for place, (number, _) in self._mine.items()}
+                waiting |= self._put_off
+                self._mine = {place: (number, 0.0) for place, number in waiting.items()}
+                self._put_off = {}
             with contextlib.suppress(StoreClosed):
-                for place in mine:
+                for place in waiting:
                     self._ledger.perform(RetryJob(*place))
         with contextlib.suppress(StoreClosed):  # then nobody does anything any more
             while self._is_busy():
@@ -181,16 +186,6 @@ class Desk:
         if self._owned:
             cast("Any", self._ledger).close()
         return left
-
-
-def stored_config(job: Job, store: BaseStore) -> RunnableConfig:
-    """Return the config of a job, made from what was stored with it."""
-    kept = dict(job.payload.get("configurable") or {})
-    kept[CONFIG_KEY_RUNTIME] = Runtime(store=store)
-    if thread := job.payload.get("thread_id"):
-        kept["thread_id"] = thread
-    about = {"holdfast_job": job.name, "holdfast_trace": job.payload.get("trace")}
-    return RunnableConfig(configurable=kept, metadata={name: v for name, v in about.items() if v})
 
 
 @atexit.register

@@ -104,10 +104,17 @@ class Futures:
 
     Args:
         store: Whose jobs.
+        is_here: Whether a job, by namespace and name, runs in this process: then its end is told
+            as it is, with contents, and not read from the store.
     """
 
-    def __init__(self, store: LedgerStore) -> None:
+    def __init__(
+        self,
+        store: LedgerStore,
+        is_here: Callable[[tuple[str, ...], str], bool] = lambda namespace, name: False,
+    ) -> None:
         self._store = store
+        self._is_here = is_here
         self._lock = threading.Lock()
         self._open: dict[Ticket, weakref.ref[JobFuture]] = {}
         self._watching = False
@@ -176,8 +183,8 @@ class Futures:
         for namespace, pairs in named.items():
             asked = tuple((ticket.job, ticket.number) for ticket, _ in pairs)
             found = self._store.perform(Outcomes(namespace, asked))
-            for (_, future), outcome in zip(pairs, found, strict=True):
-                if outcome is not None:
+            for (ticket, future), outcome in zip(pairs, found, strict=True):
+                if outcome is not None and not self._is_here(namespace, ticket.job):
                     future.settle(outcome)
 
     def _lost(self, error: StoreClosed) -> None:

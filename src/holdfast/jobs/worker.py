@@ -51,7 +51,7 @@ class Worker:
             silent; it renews its leases three times as often.
         retry: How often a job is tried.
         limits: What models may cost in each namespace on each day.
-        config_of: Returns the RunnableConfig for a job.
+        config_of: Returns the RunnableConfig for a job; by default one made from what was stored.
         ended: Called with the end of each run.
 
     Raises:
@@ -238,6 +238,11 @@ class Worker:
         with self._changed:
             return tuple(self._running.values())
 
+    def is_doing(self, namespace: Namespace, name: str) -> bool:
+        """Tell whether a job runs here, or has ended and its end is still to be told."""
+        with self._changed:
+            return (namespace, name) in self._running
+
     def _claim(self) -> Job | None:
         names = tuple(self._handlers)
         self._turn = (self._turn + 1) % len(names)
@@ -269,11 +274,13 @@ class Worker:
             log.exception("Job %r in %r is tried again, when its lease ends.", *about)
             ended = Ended(job, error=error, over=False)
         finally:
-            with self._changed:
-                if self._running.get((job.namespace, job.name)) is job:
-                    del self._running[job.namespace, job.name]
-                self._done += 1
-                self._changed.notify_all()
-            if self._tell is not None:
-                self._tell(ended)
-            self.wake()
+            try:
+                if self._tell is not None:
+                    self._tell(ended)
+            finally:
+                with self._changed:
+                    if self._running.get((job.namespace, job.name)) is job:
+                        del self._running[job.namespace, job.name]
+                    self._done += 1
+                    self._changed.notify_all()
+                self.wake()

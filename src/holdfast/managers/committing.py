@@ -142,13 +142,18 @@ def _rewritten(
         if old is None or key in rewritten:
             kept.append(change)
             continue
-        as_before = same(normalised(old.before), normalised(change.after))
-        action: Action = "unchanged" if as_before else "updated"
-        rewritten[key] = replace(change, key=key, action=action, before=old.before)
+        rewritten[key] = written_anew(change, old)
     return tuple(
         rewritten.get(change.key, change) if change.action == "deleted" else change
         for change in kept
     )
+
+
+def written_anew(change: Change, removed: Change) -> Change:
+    """Return what it comes to that a memory is removed, and written anew under its key."""
+    as_before = same(normalised(removed.before), normalised(change.after))
+    action: Action = "unchanged" if as_before else "updated"
+    return replace(change, key=removed.key, action=action, before=removed.before)
 
 
 def _key(change: Change, items: KnownItems, *, one_each: bool) -> str:

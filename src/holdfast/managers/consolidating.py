@@ -17,7 +17,6 @@ from holdfast.job import Fence
 from holdfast.jobs.handling import Duty, metered
 from holdfast.ledger import Ledger, LedgerStore
 from holdfast.managers.gathering import RUN, Believed, Gathered, gather, is_ours, repeated, windows
-from holdfast.managers.reflecting import reader_of
 from holdfast.managers.store_manager import MemoryStoreManager
 from holdfast.managers.superseding import Planned, Window, joined
 from holdfast.memory import Change, Receipt, Usage
@@ -151,7 +150,7 @@ class Consolidate:
 
     def __init__(self, manager: MemoryStoreManager, *, window: int = WINDOW) -> None:
         self._manager, self._window = _checked(manager, window)
-        self.name = f"consolidate:{reader_of(manager)}"
+        self.name = f"consolidate:{manager.reader}"
 
     def __call__(self, duty: Duty) -> Receipt:
         """Consolidate where the job was put."""

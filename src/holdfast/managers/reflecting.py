@@ -35,11 +35,6 @@ PAGE = 500
 """How many messages are read at once."""
 
 
-def reader_of(manager: MemoryStoreManager) -> str:
-    """Return the name under which a manager notes how far it has come."""
-    return manager.reader
-
-
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How a conversation is read.
@@ -76,7 +71,7 @@ class Reflect:
         store: BaseStore | None = None,
     ) -> None:
         self._manager = manager
-        self._reader = reader or reader_of(manager)
+        self._reader = reader or manager.reader
         self._reading = reading or Reading()
         self._store = store
         self.name = f"reflect:{self._reader}"

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from holdfast.analysis import value_text
 from holdfast.history import Provenance, Write
+from holdfast.managers.committing import written_anew
 from holdfast.managers.gathering import Believed, Likeness, telling
-from holdfast.memory import Action, Change, content_key, normalised, profile_key, same, wrap
+from holdfast.memory import Change, content_key, profile_key, wrap
 from holdfast.schema import Schema
 
 ALIKE = 0.3
@@ -113,7 +114,7 @@ class Window:
             kind = change.kind or ""
             key = profile_key(kind) if self._one_each else content_key(kind, change.after)
             if key in removed and key not in anew:
-                anew[key] = _anew(change, key, removed[key])
+                anew[key] = written_anew(change, removed[key])
             elif key not in taken:
                 others.append(replace(change, key=key))
                 taken.add(key)
@@ -211,12 +212,6 @@ class Window:
             return _told(one, heirs[one.key])
         reason = f"nothing that was kept or written stands for it, so it stays as it is @ {one.key}"
         return replace(change, action="rejected", reason=reason)
-
-
-def _anew(change: Change, key: str, old: Change) -> Change:
-    as_before = same(normalised(old.before), normalised(change.after))
-    action: Action = "unchanged" if as_before else "updated"
-    return replace(change, key=key, action=action, before=old.before)
 
 
 def _words(change: Change) -> frozenset[str]:
