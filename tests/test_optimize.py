@@ -11,9 +11,9 @@ from holdfast import create_multi_prompt_optimizer, create_prompt_optimizer
 from holdfast.errors import ConfigurationError, InputError, ModelAnswerError
 from holdfast.memory import Message
 from holdfast.optimize import AnnotatedTrajectory, Proposal
-from holdfast.optimize.trajectories import read_trajectories, rendered
 from holdfast.optimize.variables import failures, variables
 from holdfast.testing import ScriptedModel
+from holdfast.trajectories import read_trajectories, rendered
 
 KINDS = ("gradient", "metaprompt", "prompt_memory")
 TALK = [{"role": "user", "content": "Where is the ferry?"}, {"role": "assistant", "content": "..."}]
