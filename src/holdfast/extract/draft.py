@@ -118,7 +118,7 @@ class Draft:
         self._by_kind = {schema.kind: schema for schema in schemas}
         self.docs: list[Doc] = []
         self._saying: dict[str, list[Doc]] = {}
-        self._repeats: list[Doc] = []
+        self.repeats: list[Doc] = []
         self._rejected: list[Outcome] = []
         for memory in known:
             schema = self._by_kind.get(memory.kind, memory.schema)
@@ -314,7 +314,7 @@ class Draft:
         for doc in self._saying.get(said(schema.kind, data), ()):
             now = staged[doc].content if doc in staged else doc.now
             if now is not None and same(normalised(now), normalised(data)):
-                self._repeats += [] if doc.is_new or doc.touched else [doc]
+                self.repeats += [] if doc.is_new or doc.touched else [doc]
                 return Outcome(schema.tool, doc, done=f"{doc.alias} says the same already")
         doc = self._add(str(uuid.uuid4()), schema.kind, data, content, schema, new=True)
         doc.importance = _importance(beside.get("importance"))
@@ -326,7 +326,7 @@ class Draft:
     def changes(self) -> tuple[Change, ...]:
         """Return what the model changed, would have changed, and could not change."""
         made = [change for doc in self.docs if (change := _change(doc))]
-        for doc in self._repeats:
+        for doc in self.repeats:
             if not any(change.key == doc.id for change in made):
                 made.append(Change("unchanged", doc.id, doc.kind, doc.before, doc.now))
         return (*made, *(_rejection(outcome) for outcome in self._rejected))
