@@ -3,7 +3,9 @@
 import asyncio
 import json
 from dataclasses import replace
+from decimal import Decimal
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,6 +141,14 @@ def test_what_the_model_marks_as_failed_stays_so_under_good_feedback(store):
     assert [(one["success"], one["importance"]) for one in kept(store)] == [(False, 5)]
 
 
+@pytest.mark.parametrize(("given", "read"), [(9, 5), ("4", 4), ("high", None), (None, None)])
+def test_a_wild_importance_is_no_reason_to_refuse(given, read):
+    with open_store(":memory:") as store:
+        _, requests = remember(store, [told(importance=given)], {"messages": TALK})
+        assert [one["importance"] for one in kept(store)] == [read]
+        assert len(requests) == 1
+
+
 @pytest.mark.parametrize("again", [{}, {"success": True}, {"importance": 4}])
 def test_feedback_that_comes_later_weighs_the_same_episode(store, again):
     done, _ = remember(
@@ -232,6 +242,9 @@ def test_a_scale_of_ones_own():
     assert [weight_of(score, (1, 5)).importance for score in (1, 2, 3, 4, 5)] == [1, 2, 3, 4, 5]
     assert [weight_of(score, (-1, 1)).failed for score in (-0.1, 0, 1)] == [True, False, False]
     assert weight_of(True, (1, 5)) == Weight(5, False)
+    assert (
+        weight_of(numpy.float32(0.25)) == weight_of({"score": Decimal("0.25")}) == Weight(2, True)
+    )
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
@@ -331,11 +344,14 @@ def test_no_lesson_comes_twice(store):
     put(store, "a", importance=4)
     put(store, "b", observation="A gardener asked again what recursion is")
     put(store, "c", action=STORY["action"].upper() + "!", thoughts="The same")
-    put(store, "d", result="She frowned")
+    put(store, "d", observation="A baker asked about recursion", result="She frowned")
+    put(store, "e", result="It clicked soon")
     found = recall_episodes(QUERY, NS, store=store, k=10)
     assert len(found) == 2
     first = next(one for one in found if one.key != "d")
-    assert {key for _, key in first.same} == {"a", "b", "c"} - {first.key}
+    assert {key for _, key in first.same} == {"a", "b", "c", "e"} - {first.key}
+    said = {message.content.casefold().strip("!") for message in found.as_messages()}
+    assert len(said) == 3
 
 
 def test_many_repetitions_do_not_hide_another_lesson(store):

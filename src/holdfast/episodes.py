@@ -6,7 +6,9 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
+
+from holdfast.memory import read_importance
 
 EPISODE_KIND = "Episode"
 """The kind under which episodes are kept."""
@@ -32,6 +34,11 @@ class Episode(BaseModel):
     importance: int | None = Field(
         None, ge=1, le=5, description="How much there is to learn: 1 (little) to 5 (very much)."
     )
+
+    @field_validator("importance", mode="before")
+    @classmethod
+    def _hinted(cls, given: Any) -> int | None:
+        return read_importance(given)
 
 
 class Triple(BaseModel):

@@ -72,29 +72,39 @@ def weight_of(feedback: Any, scale: tuple[float, float] = SCALE) -> Weight:
 
 def _shares(feedback: Any, scale: tuple[float, float]) -> Iterator[float]:
     """Yield each score as a share of the scale."""
-    if feedback is None or isinstance(feedback, str):
-        return
-    if isinstance(feedback, bool):
-        yield float(feedback)
-    elif isinstance(feedback, int | float):
-        low, high = scale
-        if not low <= feedback <= high:  # so that NaN is refused as well
-            raise InputError(
-                f"A score of feedback is from {low:g} to {high:g}, got {shown(feedback)}. Another "
-                "scale is create_episode_manager(scale=(lowest, highest)); of a dict with other "
-                "numbers in it only 'score' counts, where there is one."
-            )
-        yield (feedback - low) / (high - low)
-    elif isinstance(feedback, Mapping):
+    if isinstance(feedback, Mapping):
         score = feedback.get("score")
         told = [score] if score is not None else list(feedback.values())
         for one in told:
-            yield from _shares(one, scale) if isinstance(one, bool | int | float) else ()
-    else:
+            if _is_number(one):
+                yield _share(one, scale)
+    elif _is_number(feedback):
+        yield _share(feedback, scale)
+    elif feedback is not None and not isinstance(feedback, str):
         raise InputError(
             "feedback must be a text, a score, a boolean, a dict of these, or None; got "
             f"{shown(feedback)}."
         )
+
+
+def _is_number(given: Any) -> bool:
+    # What cannot be a number by itself, a text, is none; numpy's and torch's are.
+    return hasattr(given, "__float__")
+
+
+def _share(given: Any, scale: tuple[float, float]) -> float:
+    """Return a score as a share of the scale; a boolean is an end of it."""
+    if isinstance(given, bool):
+        return float(given)
+    low, high = scale
+    score = float(given)
+    if not low <= score <= high:  # so that NaN is refused as well
+        raise InputError(
+            f"A score of feedback is from {low:g} to {high:g}, got {shown(given)}. Another scale "
+            "is create_episode_manager(scale=(lowest, highest)); of a dict with other numbers in "
+            "it only 'score' counts, where there is one."
+        )
+    return (score - low) / (high - low)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,8 +118,9 @@ def recall_episodes(
     """Find what was tried in situations like this one, as examples for a prompt.
 
     No model is asked. Only memories of the kind `Episode` are found, as managers and LangMem's
-    guides write them. No lesson comes twice: of episodes that tell the same action and result, but
-    for capitals, marks and fillers, the most useful is taken.
+    guides write them. No lesson comes twice: of episodes that tell the same action and result, or
+    the same action in the same situation, but for capitals, marks and fillers, the most useful is
+    taken.
 
     Args:
         query: The situation in plain words; or messages, in any form that managers take.
@@ -226,7 +227,8 @@ def _flow(
             full = full or len(found) >= most
             for hit in found:
                 hits.setdefault((hit.namespace, hit.one.key), hit)
-        lessons = merged(sorted(hits.values(), key=lambda hit: -hit.one.score), _lesson)
+        ordered = sorted(hits.values(), key=lambda hit: -hit.one.score)
+        lessons = merged(merged(ordered, _lesson), _example)
         if len(lessons) >= asked.k or not full:
             break
         most *= 4  # the same few lessons, many times over
@@ -266,7 +268,12 @@ def _told(value: Mapping[str, Any]) -> Episode | None:
 
 def _lesson(value: Mapping[str, Any]) -> str | None:
     told = _told(value)
-    return likeness({"content": f"{told.action} {told.result}"}) if told else None
+    return told and likeness({"content": f"{told.action} {told.result}"})
+
+
+def _example(value: Mapping[str, Any]) -> str | None:
+    told = _told(value)
+    return told and likeness({"content": f"{told.success} {told.observation} {told.action}"})
 
 
 def _fitting(lessons: Sequence[Hit], k: int, empty: Episodes) -> tuple[list[Hit], Episodes]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _ROLES = {"human": "user", "ai": "assistant", "function": "tool", "developer": "system"}
 _TIMES = ("time", "timestamp", "created_at", "date")
 _OURS = re.compile(
-    r"<(?=\s*/?\s*(?:conversation|earlier|message|call|known|memory|episodes|feedback|trajectory)\b)",
+    r"<(?=\s*/?\s*(?:conversation|earlier|message|call|known|memory|episodes|feedback|trajectory|trajectories)\b)",
     re.IGNORECASE,
 )
 _JSON = json.JSONEncoder(ensure_ascii=False, default=str)
