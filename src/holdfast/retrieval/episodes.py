@@ -268,12 +268,14 @@ def _told(value: Mapping[str, Any]) -> Episode | None:
 
 def _lesson(value: Mapping[str, Any]) -> str | None:
     told = _told(value)
-    return told and likeness({"content": f"{told.action} {told.result}"})
+    return None if told is None else likeness({"content": f"{told.action} {told.result}"})
 
 
 def _example(value: Mapping[str, Any]) -> str | None:
     told = _told(value)
-    return told and likeness({"content": f"{told.success} {told.observation} {told.action}"})
+    if told is None:
+        return None
+    return likeness({"content": f"{told.success} {told.observation} {told.action}"})
 
 
 def _fitting(lessons: Sequence[Hit], k: int, empty: Episodes) -> tuple[list[Hit], Episodes]:
