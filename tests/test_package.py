@@ -15,6 +15,15 @@ import pytest
 import holdfast
 
 PUBLIC = {
+    "Episode",
+    "Episodes",
+    "FoundTriple",
+    "Triple",
+    "afind_triples",
+    "arecall_episodes",
+    "create_episode_manager",
+    "find_triples",
+    "recall_episodes",
     "AnnotatedTrajectory",
     "Gate",
     "Learned",

@@ -49,6 +49,9 @@ CLOSING = st.sampled_from(
         "</MEMORY>",
         "<call x>",
         "</call>",
+        "</feedback>",
+        "</trajectory>",
+        "</episodes>",
     ]
 )
 
@@ -57,7 +60,11 @@ CLOSING = st.sampled_from(
 def test_nothing_that_is_said_closes_our_quotes(text, name):
     messages = [Message("user", text, speaker=name, calls=(("t<", text),))]
     rendered = render_messages(messages)
-    ours = re.findall(r"<\s*/?\s*(message|call|conversation|known|memory)\b", rendered, re.I)
+    ours = re.findall(
+        r"<\s*/?\s*(message|call|conversation|known|memory|feedback|trajectory|episodes)\b",
+        rendered,
+        re.I,
+    )
     assert ours == ["message", "call", "call", "message"]
     known = render_known([("m1", text, {"content": text}, None)])
     assert re.findall(r"<\s*/?\s*(?:message|call|conversation|known|memory)\b", known, re.I) == [

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from holdfast.episodes import Episode, Triple
     from holdfast.errors import ConfigurationError, HoldfastError
     from holdfast.extract.thread import create_thread_extractor
     from holdfast.history import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         aconsolidate,
         consolidate,
     )
+    from holdfast.managers.episodes import create_episode_manager
     from holdfast.managers.later import ReflectionExecutor
     from holdfast.managers.memory_manager import create_memory_enricher, create_memory_manager
     from holdfast.managers.store_manager import (
@@ -66,7 +68,9 @@ if TYPE_CHECKING:
     from holdfast.ranking.weights import Ranking
     from holdfast.retrieval.asking import arecall, recall
     from holdfast.retrieval.context import Context, Recalled
+    from holdfast.retrieval.episodes import Episodes, arecall_episodes, recall_episodes
     from holdfast.retrieval.searcher import create_memory_searcher
+    from holdfast.retrieval.triples import FoundTriple, afind_triples, find_triples
     from holdfast.stores.opening import open_store
     from holdfast.stores.postgres.store import PostgresStore
     from holdfast.stores.sqlite.store import SqliteStore
@@ -79,6 +83,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "holdfast.episodes": ("Episode", "Triple"),
     "holdfast.errors": ("ConfigurationError", "HoldfastError"),
     "holdfast.extract.thread": ("create_thread_extractor",),
     "holdfast.history": (
@@ -103,6 +108,7 @@ _ROOMS = {
         "aconsolidate",
         "consolidate",
     ),
+    "holdfast.managers.episodes": ("create_episode_manager",),
     "holdfast.managers.later": ("ReflectionExecutor",),
     "holdfast.managers.memory_manager": ("create_memory_enricher", "create_memory_manager"),
     "holdfast.managers.store_manager": (
@@ -136,7 +142,9 @@ _ROOMS = {
     "holdfast.ranking.weights": ("Ranking",),
     "holdfast.retrieval.asking": ("arecall", "recall"),
     "holdfast.retrieval.context": ("Context", "Recalled"),
+    "holdfast.retrieval.episodes": ("Episodes", "arecall_episodes", "recall_episodes"),
     "holdfast.retrieval.searcher": ("create_memory_searcher",),
+    "holdfast.retrieval.triples": ("FoundTriple", "afind_triples", "find_triples"),
     "holdfast.stores.opening": ("open_store",),
     "holdfast.stores.postgres.store": ("PostgresStore",),
     "holdfast.stores.sqlite.store": ("SqliteStore",),
@@ -159,10 +167,13 @@ __all__ = [
     "ConversationSummary",
     "Cursor",
     "Entry",
+    "Episode",
+    "Episodes",
     "Erasure",
     "ExtractedMemory",
     "Fence",
     "Finding",
+    "FoundTriple",
     "Gate",
     "HoldfastError",
     "Job",
@@ -195,12 +206,16 @@ __all__ = [
     "SqliteStore",
     "Ticket",
     "Toolbox",
+    "Triple",
     "Version",
     "Worker",
     "Write",
     "aconsolidate",
+    "afind_triples",
     "arecall",
+    "arecall_episodes",
     "consolidate",
+    "create_episode_manager",
     "create_manage_memory_tool",
     "create_memory_enricher",
     "create_memory_manager",
@@ -215,12 +230,14 @@ __all__ = [
     "decode_label",
     "encode_label",
     "export_store",
+    "find_triples",
     "import_chatgpt",
     "import_items",
     "import_mem0",
     "import_store",
     "open_store",
     "recall",
+    "recall_episodes",
 ]
 
 

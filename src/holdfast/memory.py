@@ -337,6 +337,17 @@ def _canonical(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
+def read_importance(given: Any) -> int | None:
+    """Return the importance as 1 to 5; it is a hint, so a wild value is no reason to refuse.
+
+    Example:
+        >>> read_importance(9), read_importance("4.0"), read_importance("high")
+        (5, 4, None)
+    """
+    digits = re.fullmatch(r"\s*(\d+)(?:\.\d*)?\s*", str(given))
+    return min(5, max(1, int(digits[1]))) if digits else None
+
+
 def said(kind: str, content: Any) -> str:
     """Return what a memory says as one text: equal for two that say the same.
 

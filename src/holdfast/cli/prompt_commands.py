@@ -160,7 +160,7 @@ def optimize(
     """Improve a prompt by trajectories and their feedback; show the change, and ask."""
     from holdfast.optimize import create_prompt_optimizer
     from holdfast.optimize.prompt_versions import Learned
-    from holdfast.optimize.trajectories import rendered_feedback
+    from holdfast.trajectories import rendered_feedback
 
     trajectories = _trajectories(file)
     with _prompts(store, place) as kept:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,16 @@ from typing import Any
 from holdfast import wording
 from holdfast.errors import cut
 from holdfast.extract.answer import Call
-from holdfast.memory import UNKNOWN_KIND, Action, Change, Failure, normalised, said, same
+from holdfast.memory import (
+    UNKNOWN_KIND,
+    Action,
+    Change,
+    Failure,
+    normalised,
+    read_importance,
+    said,
+    same,
+)
 from holdfast.patch import Edit, apply_edits, read_edits
 from holdfast.schema import Invalid, Schema
 
@@ -118,7 +126,7 @@ class Draft:
         self._by_kind = {schema.kind: schema for schema in schemas}
         self.docs: list[Doc] = []
         self._saying: dict[str, list[Doc]] = {}
-        self._repeats: list[Doc] = []
+        self.repeats: list[Doc] = []  # known, and told again as they are
         self._rejected: list[Outcome] = []
         for memory in known:
             schema = self._by_kind.get(memory.kind, memory.schema)
@@ -314,10 +322,10 @@ class Draft:
         for doc in self._saying.get(said(schema.kind, data), ()):
             now = staged[doc].content if doc in staged else doc.now
             if now is not None and same(normalised(now), normalised(data)):
-                self._repeats += [] if doc.is_new or doc.touched else [doc]
+                self.repeats += [] if doc.is_new or doc.touched else [doc]
                 return Outcome(schema.tool, doc, done=f"{doc.alias} says the same already")
         doc = self._add(str(uuid.uuid4()), schema.kind, data, content, schema, new=True)
-        doc.importance = _importance(beside.get("importance"))
+        doc.importance = read_importance(beside.get("importance"))
         doc.standing, doc.touched = _standing(beside.get("standing")), True
         return Outcome(schema.tool, doc, done=f"{doc.alias} inserted")
 
@@ -326,7 +334,7 @@ class Draft:
     def changes(self) -> tuple[Change, ...]:
         """Return what the model changed, would have changed, and could not change."""
         made = [change for doc in self.docs if (change := _change(doc))]
-        for doc in self._repeats:
+        for doc in self.repeats:
             if not any(change.key == doc.id for change in made):
                 made.append(Change("unchanged", doc.id, doc.kind, doc.before, doc.now))
         return (*made, *(_rejection(outcome) for outcome in self._rejected))
@@ -376,12 +384,6 @@ def _under(place: str, failure: Failure) -> Failure:
 
 def _all_under(place: str, invalid: Invalid) -> list[Failure]:
     return [_under(place, failure) for failure in invalid.failures]
-
-
-def _importance(given: Any) -> int | None:
-    """Return the importance as 1 to 5; it is a hint, so a wild value is no reason to refuse."""
-    digits = re.fullmatch(r"\s*(\d+)(?:\.\d*)?\s*", str(given))
-    return min(5, max(1, int(digits[1]))) if digits else None
 
 
 def _standing(given: Any) -> bool | None:

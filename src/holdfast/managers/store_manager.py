@@ -26,12 +26,7 @@ from holdfast.managers.keeping import keep
 from holdfast.managers.known import KnownItems, look_up
 from holdfast.managers.memory_manager import single
 from holdfast.memory import Memory, MemoryPhase, Message, Remembered, Usage
-from holdfast.namespace import (
-    NamespaceTemplate,
-    current_config,
-    current_store,
-    thread_of,
-)
+from holdfast.namespace import NamespaceTemplate, current_config, current_store, thread_of
 from holdfast.retrieval.queries import QueryWriter
 from holdfast.schema import Schema, as_schemas
 from holdfast.stores.plain import fenced
@@ -166,6 +161,7 @@ class MemoryStoreManager(DirectAccess):
         *,
         earlier: Sequence[Message] = (),
         max_steps: int = 1,
+        review: Callable[[Draft], None] | None = None,
     ) -> Flow[Remembered]:
         """Let the model change what is known, by what was said, and commit what comes of it.
 
@@ -176,6 +172,7 @@ class MemoryStoreManager(DirectAccess):
             along: What is committed along with the memories; its namespace is theirs.
             earlier: What was said before, so that it can be understood.
             max_steps: How many turns the model may take.
+            review: Changes what the model made, before it is committed.
         """
         namespace = along.namespace
         items, usage = yield from self._known(store, namespace, messages, config)
@@ -184,6 +181,8 @@ class MemoryStoreManager(DirectAccess):
             shown = messages if with_messages else []
             usage += yield from extractor.flow(draft, shown, max_steps, earlier)
             max_steps = 1
+        if review is not None:
+            review(draft)
         puts, receipt = yield from commit(
             store,
             namespace,

@@ -14,7 +14,7 @@ from holdfast.optimize.several import (
     MultiPromptOptimizerInput,
     create_multi_prompt_optimizer,
 )
-from holdfast.optimize.trajectories import AnnotatedTrajectory
+from holdfast.trajectories import AnnotatedTrajectory
 
 __all__ = [
     "AnnotatedTrajectory",

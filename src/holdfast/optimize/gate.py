@@ -20,7 +20,7 @@ from holdfast.flow import AT_ONCE, Flow, Together
 from holdfast.memory import Usage
 from holdfast.optimize.proposing import Proposal, Proposer, Task, checked
 from holdfast.optimize.scoring import Evaluator, Scoring, Variant
-from holdfast.optimize.trajectories import Trajectory
+from holdfast.trajectories import Trajectory
 
 log = logging.getLogger("holdfast")
 

@@ -18,8 +18,8 @@ from holdfast.memory import Usage
 from holdfast.optimize.gate import Gate, Gating, Scores
 from holdfast.optimize.proposing import Proposal, Proposer, Task, checked, proposer
 from holdfast.optimize.scoring import Evaluator, Variant
-from holdfast.optimize.trajectories import Trajectory, read_trajectories, rendered
 from holdfast.optimize.variables import TemplateFormat, check_format
+from holdfast.trajectories import Trajectory, read_trajectories, rendered
 
 Kind = Literal["gradient", "metaprompt", "prompt_memory"]
 

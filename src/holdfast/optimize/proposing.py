@@ -15,9 +15,9 @@ from holdfast.extract.answer import Call
 from holdfast.flow import Flow
 from holdfast.memory import Failure, Usage
 from holdfast.optimize.asking import Steps, text_of
-from holdfast.optimize.trajectories import AnnotatedTrajectory
 from holdfast.optimize.variables import TemplateFormat, failures
 from holdfast.schema import Invalid
+from holdfast.trajectories import AnnotatedTrajectory
 
 LEAST, MOST = 1, 5
 """How many steps of reflection there are by default, at least and at most."""

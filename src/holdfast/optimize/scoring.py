@@ -8,7 +8,7 @@ from typing import Any
 
 from holdfast.errors import ConfigurationError, shown
 from holdfast.flow import Call, Flow, Together
-from holdfast.optimize.trajectories import AnnotatedTrajectory
+from holdfast.trajectories import AnnotatedTrajectory
 
 Variant = str | Mapping[str, str]
 """What an evaluator is given: a prompt, or for several prompts all of them by their names."""

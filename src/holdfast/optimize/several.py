@@ -19,9 +19,9 @@ from holdfast.memory import Failure
 from holdfast.optimize.gate import Gate, Gating
 from holdfast.optimize.optimizer import Kind, Prompt, PromptOptimizer, read_prompt
 from holdfast.optimize.scoring import Evaluator
-from holdfast.optimize.trajectories import Trajectory, read_trajectories, rendered
 from holdfast.optimize.variables import TemplateFormat
 from holdfast.schema import Invalid
+from holdfast.trajectories import Trajectory, read_trajectories, rendered
 from holdfast.wording.conversation import quoted
 
 _CHOOSE = "choose_prompts"

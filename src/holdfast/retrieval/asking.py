@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -126,7 +126,7 @@ async def arecall(
 # The work
 
 
-class _Hit(NamedTuple):
+class Hit(NamedTuple):
     """What was found in a place, and where exactly, in stored labels."""
 
     one: Recalled
@@ -139,7 +139,8 @@ class _Hit(NamedTuple):
         return self.one.namespace, self.one.key
 
 
-def _noted(hits: Sequence[_Hit], config: RunnableConfig) -> Flow[None]:
+def noted(hits: Sequence[Hit], config: RunnableConfig) -> Flow[None]:
+    """Note what was found in each place as recalled."""
     for place in dict.fromkeys(hit.place for hit in hits):
         found = [(hit.namespace, hit.one.key) for hit in hits if hit.place == place]
         yield from note(place.store, dict.fromkeys(found), config)
@@ -168,7 +169,7 @@ def _flow(asked: Asked, places: list[Place], config: RunnableConfig) -> Flow[Con
         around.sort(key=lambda one: (one.scope, one.thread or "", one.seq or 0))
     if asked.record:
         shown = {(one.namespace, one.key) for one in (*standing, *ranked)}
-        yield from _noted([hit for hit in (*lane, *hits) if hit.at in shown], config)
+        yield from noted([hit for hit in (*lane, *hits) if hit.at in shown], config)
     return Context(
         tuple(ranked), tuple(standing), tuple(around), tuple(left_out), scopes, asked.budget
     )
@@ -180,23 +181,24 @@ def _narrowest(places: Sequence[Place], namespace: tuple[str, ...], asked: Place
     return max(holding, key=lambda place: len(place.labels), default=asked)
 
 
-def _hit(
+def hit_of(
     places: Sequence[Place], asked: Place, item: Item, score: float, found: Found | None = None
-) -> _Hit:
+) -> Hit:
+    """Return an item that was found as a hit of the narrowest place that holds it."""
     place = _narrowest(places, item.namespace, asked)
-    return _Hit(recalled(item, score, place.labels, found), item.namespace, place)
+    return Hit(recalled(item, score, place.labels, found), item.namespace, place)
 
 
-def lane_of(places: Sequence[Place]) -> Flow[list[_Hit]]:
+def lane_of(places: Sequence[Place]) -> Flow[list[Hit]]:
     """Return what stands, in the order of the places that are asked."""
-    hits: dict[tuple[tuple[str, ...], str], _Hit] = {}
+    hits: dict[tuple[tuple[str, ...], str], Hit] = {}
     for place in places:
         if isinstance(place.store, Ledger):
             items = yield Perform(place.store, Standing(place.labels, MOST_STANDING))
         else:
             items = yield from _rules(place, MOST_STANDING)
         for item in items:
-            hit = _hit(places, place, item, 0.0)
+            hit = hit_of(places, place, item, 0.0)
             stands = hit._replace(one=replace(hit.one, standing=True))
             hits.setdefault((item.namespace, item.key), stands)
     return list(hits.values())
@@ -213,13 +215,13 @@ def _rules(place: Place, limit: int) -> Flow[list[Item]]:
 
 def _ranked(
     asked: Asked, places: Sequence[Place], stands: set[tuple[tuple[str, ...], str]]
-) -> Flow[list[_Hit]]:
+) -> Flow[list[Hit]]:
     """Return what answers the question in any of the places, each once, best first.
 
     A score is a share of what could be reached in its namespace; they are compared as they are.
     """
     limit = asked.looked_at + len(stands) + min(len(asked.spoken), LOOKED_AT)
-    best: dict[tuple[tuple[str, ...], str], _Hit] = {}
+    best: dict[tuple[tuple[str, ...], str], Hit] = {}
     for place in places:
         for hit in (yield from _in_one(asked, places, place, min(limit, MOST))):
             known = (hit.one.namespace, hit.one.key) in stands
@@ -230,14 +232,21 @@ def _ranked(
                 best[at] = hit
     ordered = sorted(best.values(), key=lambda hit: -hit.one.score)
     merging = asked.ranking is None or asked.ranking.merge
-    return (_merged(ordered) if merging else ordered)[: asked.looked_at]
+    return (merged(ordered) if merging else ordered)[: asked.looked_at]
 
 
-def _merged(hits: Sequence[_Hit]) -> list[_Hit]:
-    """Return of those that say the same in several places the best, which names the others."""
-    kept: dict[str, _Hit] = {}
+def merged(
+    hits: Sequence[Hit], likeness_of: Callable[[Mapping[str, Any]], str | None] = likeness
+) -> list[Hit]:
+    """Return of those that say the same the best, which names the others.
+
+    Args:
+        hits: Best first.
+        likeness_of: Gives what values share that say the same.
+    """
+    kept: dict[str, Hit] = {}
     for hit in hits:
-        alike = likeness(hit.one.value) or f"\0{len(kept)}"
+        alike = likeness_of(hit.one.value) or f"\0{len(kept)}"
         if alike in kept:
             one = kept[alike].one
             known = dict.fromkeys((*one.same, hit.at, *hit.one.same))
@@ -248,24 +257,24 @@ def _merged(hits: Sequence[_Hit]) -> list[_Hit]:
     return list(kept.values())
 
 
-def _in_one(asked: Asked, places: Sequence[Place], place: Place, limit: int) -> Flow[list[_Hit]]:
+def _in_one(asked: Asked, places: Sequence[Place], place: Place, limit: int) -> Flow[list[Hit]]:
     if isinstance(place.store, Ledger):
         ranked = yield Perform(place.store, asked.op(place.labels, limit))
-        return [_hit(places, place, one.as_item(), one.score, one) for one in ranked]
+        return [hit_of(places, place, one.as_item(), one.score, one) for one in ranked]
     if asked.as_of:
         raise InputError(
             f"as_of needs a store that keeps its past, got {shown(place.store)}. Open one with "
             "open_store(...), or leave as_of out."
         )
     items = yield from find(place.store, place.labels, asked.words, limit)
-    return [_hit(places, place, item, min(1.0, item.score or 0.0)) for item in items]
+    return [hit_of(places, place, item, min(1.0, item.score or 0.0)) for item in items]
 
 
 def _spoken(one: Recalled) -> tuple[str, str]:
     return str(unwrap(one.value)[1].get("role")), one.text
 
 
-def _said(hit: _Hit) -> Iterator[Said]:
+def _said(hit: Hit) -> Iterator[Said]:
     """Yield a message of a journal as what has neighbours; nothing for anything else."""
     store, one = hit.place.store, hit.one
     if isinstance(store, Ledger) and one.thread and one.seq:

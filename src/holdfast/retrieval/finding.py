@@ -12,6 +12,7 @@ from langgraph.store.base import BaseStore, GetOp, Item, Op, SearchItem, SearchO
 
 from holdfast.analysis import Bm25, count, known_tokens, question_words, spoken, value_text
 from holdfast.flow import Flow, Perform, StoreOps
+from holdfast.history import Found
 from holdfast.ledger import Ledger
 from holdfast.memory import DEFAULT_KEY, Message, profile_key, unwrap
 from holdfast.operations import NoLongerSo, Rank
@@ -78,7 +79,7 @@ def find(
         newest = SearchOp(namespace, limit=PAGE, filter=filter)
         left = fill and len(ranked) < limit
         pool = (yield from _newest(store, newest, None, wanted, limit)) if left else []
-        pool = yield from _current(store, pool)
+        pool = yield from current(store, pool)
         return _filled(ranked, pool)[:limit]
     return (yield from _find_in_any(store, namespace, query, limit, wanted, fill, filter))
 
@@ -89,7 +90,7 @@ def _question(
     return Rank(namespace, query, sorts=sorts, today=date.today().isoformat(), past=past)
 
 
-def _current(store: Ledger, items: list[SearchItem]) -> Flow[list[SearchItem]]:
+def current(store: Ledger, items: list[SearchItem]) -> Flow[list[SearchItem]]:
     """Return the items that are still so."""
     keys: dict[tuple[str, ...], list[str]] = {}
     for item in items:
@@ -109,12 +110,23 @@ def _by_ranker(
     filter: dict[str, Any] | None,
 ) -> Flow[list[SearchItem]]:
     check_filter(filter)
-    most = max(limit, 1)
+
+    def counts(item: SearchItem) -> bool:
+        return wanted(item) and matches(item.value, filter)
+
+    found = yield from rank_in(store, replace(asked, limit=max(limit, 1)), counts)
+    return [one.as_item() for one in found[:limit]]
+
+
+def rank_in(
+    store: Ledger, asked: Rank, wanted: Callable[[SearchItem], bool] = lambda item: True
+) -> Flow[list[Found]]:
+    """Return what the ranker of a ledger finds of what counts, as many as are asked for."""
+    limit = most = asked.limit
     while True:
-        ranked = yield Perform(store, replace(asked, limit=most))
-        items = [found.as_item() for found in ranked]
-        kept = [item for item in items if wanted(item) and matches(item.value, filter)]
-        if len(kept) >= limit or len(ranked) < most:
+        found = yield Perform(store, replace(asked, limit=most))
+        kept = [one for one in found if wanted(one.as_item())]
+        if len(kept) >= limit or len(found) < most:
             return kept[:limit]
         most *= 4
 

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 _ROLES = {"human": "user", "ai": "assistant", "function": "tool", "developer": "system"}
 _TIMES = ("time", "timestamp", "created_at", "date")
-_OURS = re.compile(
-    r"<(?=\s*/?\s*(?:conversation|earlier|message|call|known|memory)\b)", re.IGNORECASE
-)
+_TAGS = "conversation|earlier|message|call|known|memory|episodes|feedback|trajectory|trajectories"
+_OURS = re.compile(rf"<(?=\s*/?\s*(?:{_TAGS})\b)", re.IGNORECASE)
 _JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 _NAMES = {"image_url": "image", "input_audio": "audio", "document": "file", "media": "file"}
 
