@@ -73,7 +73,7 @@ def test_the_same_again_is_a_repetition_only_soon_and_by_the_same_person():
 
 def test_only_what_follows_an_answer_counts():
     assert find_signals([("user", SAME[0]), ("user", SAME[0])]) == []
-    calls = [("user", "Who wrote Emma?"), ("tool", "Brontë"), ("user", "That's wrong.")]
+    calls = [Message("user", "Who?"), Message("tool", "Brontë"), Message("user", "That's wrong.")]
     assert find_signals(calls) == []
     assert find_signals([]) == []
     with pytest.raises(InputError):

@@ -115,8 +115,8 @@ def plain(text: str) -> str:
     """Return what somebody says in his own words: in lower case, without code and quotations.
 
     Example:
-        >>> plain('She said "no" to `x = 1`. I’m fine')
-        'she said  to . i\\'m fine'
+        >>> plain('She said "no" to `x = 1`. Fine!')
+        'she said  to . fine!'
     """
     own = _CITED.sub("", _CODE.sub("", text))
     return own.replace("\u2019", "'").replace("\u2014", " - ").replace("\u2013", " - ").casefold()
