@@ -159,7 +159,7 @@ def test_a_worker_that_lost_its_claim_saves_nothing(store):
 
     def slow(request):
         assert claim(store, learn).job is not None  # another worker takes the job over
-        return [("rewrite_prompt", {"prompt": "Lost."})]
+        return [("rewrite_prompt", {"prompt": "Lost, {name}."})]
 
     learn = learner(store, ScriptedModel(slow), enough=1)
     duty = claimed(store, learn, lease=0.01)
@@ -221,7 +221,7 @@ def test_what_is_forgotten_while_the_model_is_asked_is_not_learned(store):
 
     def forgets(request):
         store.forget(NS, source=Source("thread", "monday"))
-        return [("rewrite_prompt", {"prompt": "Never."})]
+        return [("rewrite_prompt", {"prompt": "Never, {name}."})]
 
     learn = learner(store, ScriptedModel(forgets))
     with pytest.raises(StoreBusy, match="forgotten"):
@@ -326,6 +326,21 @@ def test_limits_count(store):
     assert "1 model calls" in store.jobs()[0].error
 
 
+def test_limits_count_candidates_that_are_made_side_by_side(store):
+    model = ScriptedModel(lambda request: [("rewrite_prompt", {"prompt": "Help {name} now."})])
+    gate = Gate(candidates=4, confidence=0.5)
+    optimizer = create_prompt_optimizer(
+        model, "prompt_memory", evaluate=lambda prompt, trajectory: 1.0, gate=gate
+    )
+    for number in range(10):
+        say(store, f"t{number}", WRONG)
+    learn_from(store, NS, "main", every=None)
+    learn = Learn(PromptStore(store), "main", optimizer, enough=10, quiet=0)
+    Worker(store, [learn], limits=Limits(calls=2)).drain()
+    assert len(model.requests) <= 2
+    assert texts(store) == ["Help {name}."]
+
+
 def test_a_long_conversation_is_parted_and_what_is_far_from_signals_left_out(store):
     model = rewriting("Help {name} in one line.")
     chat = [f"text {number}" for number in range(500)]
@@ -364,8 +379,9 @@ def test_errors_say_what_to_do(store):
         learn_from(InMemoryStore(), NS, "main")
     with pytest.raises(ConfigurationError, match="keep names"):
         learn_from(store, NS, "main", keep=("user_id",))
+    missing = Learn(PromptStore(store, "empty"), "main", optimizer, quiet=0)
+    duty = claimed(store, missing)
     with pytest.raises(InputError, match="save one first"):
-        missing = Learn(PromptStore(store, "empty"), "main", optimizer, quiet=0)
-        missing(claimed(store, missing))
+        missing(duty)
     with pytest.raises(ClaimLost):
         store.commit(ChangeSet(NS, fence=Fence("learn:main", 7)))

@@ -40,6 +40,11 @@ def test_what_is_no_feedback_is_silent(case):
     assert kinds(case) == case.get("found", {})
 
 
+@pytest.mark.parametrize("case", cases("missed"))
+def test_what_is_missed_is_not_taken_for_something_else(case):
+    assert kinds(case) in ({}, case["missed"])
+
+
 def test_there_are_enough_cases_and_half_are_silent():
     found, silent = len(cases("found")), len(cases("silent"))
     assert found + silent >= 60

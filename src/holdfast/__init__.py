@@ -54,12 +54,15 @@ if TYPE_CHECKING:
     from holdfast.optimize import (
         AnnotatedTrajectory,
         Gate,
+        Learn,
         MultiPromptOptimizerInput,
         OptimizedPrompt,
         OptimizerInput,
         Prompt,
         create_multi_prompt_optimizer,
         create_prompt_optimizer,
+        find_signals,
+        learn_from,
     )
     from holdfast.ranking.weights import Ranking
     from holdfast.retrieval.asking import arecall, recall
@@ -122,12 +125,15 @@ _ROOMS = {
     "holdfast.optimize": (
         "AnnotatedTrajectory",
         "Gate",
+        "Learn",
         "MultiPromptOptimizerInput",
         "OptimizedPrompt",
         "OptimizerInput",
         "Prompt",
         "create_multi_prompt_optimizer",
         "create_prompt_optimizer",
+        "find_signals",
+        "learn_from",
     ),
     "holdfast.ranking.weights": ("Ranking",),
     "holdfast.retrieval.asking": ("arecall", "recall"),
@@ -162,6 +168,7 @@ __all__ = [
     "Gate",
     "HoldfastError",
     "Job",
+    "Learn",
     "Ledger",
     "Limits",
     "Memory",
@@ -208,10 +215,12 @@ __all__ = [
     "decode_label",
     "encode_label",
     "export_store",
+    "find_signals",
     "import_chatgpt",
     "import_items",
     "import_mem0",
     "import_store",
+    "learn_from",
     "open_store",
     "recall",
 ]
