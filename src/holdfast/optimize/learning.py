@@ -300,6 +300,16 @@ def learn_from(
 
     Raises:
         ConfigurationError: The store keeps no conversations, or a variable has no value.
+
+    Example:
+        >>> from holdfast import open_store
+        >>> store = open_store(":memory:")
+        >>> ticket = learn_from(store, ("memories", "nora"), "main", every=3600)
+        >>> [(job.handler, job.every) for job in store.jobs()]
+        [('learn:main', 3600.0)]
+        >>> store.cancel_job(ticket.namespace, ticket.job)
+        True
+        >>> store.close()
     """
     if not isinstance(store, LedgerStore):
         raise ConfigurationError(
@@ -340,6 +350,17 @@ def gathered(
         most: How many at most in which something was wrong, and how many others.
         quiet: Seconds after which a conversation has settled.
         config: A RunnableConfig, for the variables of the namespace.
+
+    Example:
+        >>> from holdfast import ChangeSet, Said, open_store
+        >>> from holdfast.memory import Message
+        >>> store = open_store(":memory:")
+        >>> talk = [Message("user", "One line!"), Message("assistant", "First, ...")]
+        >>> said = Said((*talk, Message("user", "That's not what I asked for.")), thread="monday")
+        >>> receipt = store.commit(ChangeSet(("m",), journal=(said,)))
+        >>> [(one.name, one.signals[0].kind) for one in gathered(store, "m", "main", quiet=0)]
+        [('m monday 1-3', 'corrects')]
+        >>> store.close()
     """
     labels = NamespaceTemplate(namespace)(config)
     reader = reader_of(checked_name(prompt))
