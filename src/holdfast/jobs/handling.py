@@ -10,7 +10,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from holdfast.errors import ConfigurationError, HoldfastError, InputError, cut
-from holdfast.flow import Ask, Flow, Perform, T
+from holdfast.flow import Ask, Flow, Perform, T, Together
 from holdfast.job import Job
 from holdfast.ledger import LedgerStore
 from holdfast.memory import Usage
@@ -160,6 +160,8 @@ def metered(flow: Flow[T], duty: Duty) -> Flow[T]:
             try:
                 if isinstance(effect, Ask):
                     yield from _reserve(duty, limits)
+                if isinstance(effect, Together):
+                    effect = Together([metered(flow, duty) for flow in effect.flows])
                 given = yield effect
                 if isinstance(effect, Ask):
                     yield from _note_tokens(duty, given)

@@ -1,6 +1,7 @@
 """Feedback becomes better prompts: how an agent should act, learned from what it did."""
 
 from holdfast.optimize.gate import Candidate, Gate, Scores
+from holdfast.optimize.learning import Learn, gathered, learn_from
 from holdfast.optimize.optimizer import (
     OptimizedPrompt,
     OptimizerInput,
@@ -14,12 +15,14 @@ from holdfast.optimize.several import (
     MultiPromptOptimizerInput,
     create_multi_prompt_optimizer,
 )
+from holdfast.optimize.signals import Signal, find_signals
 from holdfast.trajectories import AnnotatedTrajectory
 
 __all__ = [
     "AnnotatedTrajectory",
     "Candidate",
     "Gate",
+    "Learn",
     "MultiPromptOptimizer",
     "MultiPromptOptimizerInput",
     "OptimizedPrompt",
@@ -29,7 +32,11 @@ __all__ = [
     "Proposal",
     "Proposer",
     "Scores",
+    "Signal",
     "Task",
     "create_multi_prompt_optimizer",
     "create_prompt_optimizer",
+    "find_signals",
+    "gathered",
+    "learn_from",
 ]

@@ -96,10 +96,10 @@ class Gate:
         Raises:
             InputError: There are so few that nothing could be shown on those held out.
         """
-        if number < self._fewest():
+        if number < self.fewest:
             raise InputError(
                 f"There are {number} trajectories, too few to decide on a prompt: with held_out="
-                f"{self.held_out} and confidence={self.confidence} it takes {self._fewest()}, "
+                f"{self.held_out} and confidence={self.confidence} it takes {self.fewest}, "
                 f"{self._least()} of them held out. Give more, or set other values in Gate(...)."
             )
         drawn = list(range(number))
@@ -111,8 +111,9 @@ class Gate:
         """Return how many pairs it takes to be as sure as wanted, were all of them for it."""
         return next(n for n in range(1, 10_000) if 0.5**n <= self.allowed)
 
-    def _fewest(self) -> int:
-        """Return how many trajectories it takes, some of them to learn from."""
+    @property
+    def fewest(self) -> int:
+        """How many trajectories it takes, some of them to learn from."""
         number = self._least() + 1
         while self._held(number) < self._least():
             number += 1

@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 
 from holdfast.errors import ConfigurationError, InputError, shown
-from holdfast.extract.models import resolve_model
+from holdfast.extract.models import model_name, resolve_model
 from holdfast.flow import Flow, FlowRunnable
 from holdfast.memory import Usage
 from holdfast.optimize.gate import Gate, Gating, Scores
@@ -114,6 +114,12 @@ class PromptOptimizer(FlowRunnable[Any, OptimizedPrompt]):
         self._proposer = _proposer(model, kind, config)
         self._evaluate = _check_evaluate(evaluate, gate)
         self._gate = gate or Gate()
+        self.model_name = model if isinstance(model, str) else model_name(model)
+
+    @property
+    def fewest(self) -> int:
+        """How many trajectories it takes."""
+        return 1 if self._evaluate is None else self._gate.fewest
 
     def flow(self, input: Any, config: RunnableConfig) -> Flow[OptimizedPrompt]:
         """Return the work for one input as a flow."""
