@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
@@ -17,7 +17,6 @@ from holdfast.errors import ConfigurationError, InputError, StoreBusy, shown
 from holdfast.flow import Call, Flow, FlowRunnable, Perform, run
 from holdfast.history import ChangeSet, Cursor
 from holdfast.job import Fence, Job, Ticket
-from holdfast.jobs.desk import stored_config
 from holdfast.jobs.handling import Duty, metered
 from holdfast.ledger import Ledger, LedgerStore
 from holdfast.memory import Change, Receipt
@@ -122,10 +121,7 @@ class Learn:
 
     def __call__(self, duty: Duty) -> Receipt:
         """Look at what has settled where the job was put, and learn if that is enough."""
-        config = stored_config(duty.job, duty.store)
-        given = duty.config.get("configurable") or {}
-        config["configurable"] = {**config["configurable"], **given}
-        return _Learning(self).invoke(duty, cast("RunnableConfig", {**duty.config, **config}))
+        return _Learning(self).invoke(duty, duty.config)
 
 
 def _check(enough: Any, quiet: Any, fewest: int) -> None:
