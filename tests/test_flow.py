@@ -277,6 +277,7 @@ def test_only_the_flow_room_calls_models_and_stores():
         "managers/memory_manager.py",
         "managers/reflecting.py",
         "managers/store_manager.py",
+        "optimize/learning.py",
         "optimize/optimizer.py",
         "optimize/several.py",
         "stores/scoped.py",
