@@ -238,6 +238,23 @@ def test_who_listens_hears_what_was_put_before_it_first_waits(opened):
     listener.close()
 
 
+def test_a_wake_ends_a_wait_at_once(opened):
+    """A worker that is stopped, or has a job ended, does not wait for the clock."""
+    listener = opened().listen()
+    listener.wait(0.05)
+    took = []
+    for _ in range(5):
+        waker = threading.Timer(0.05, listener.wake)
+        waker.start()
+        begun = time.monotonic()
+        listener.wait(10)
+        took.append(time.monotonic() - begun)
+        waker.join()
+    listener.close()
+    listener.wake()
+    assert min(took) < 0.3
+
+
 def test_who_listens_hears_two_commits_within_one_tick_of_a_coarse_clock(tmp_path, monkeypatch):
     monkeypatch.setattr(bell, "TICK", 1_000_000_000)  # however busy this machine is
     with open_store(tmp_path / "x.db") as here, open_store(tmp_path / "x.db") as there:
