@@ -18,6 +18,7 @@ from holdfast.optimize.asking import Steps, text_of
 from holdfast.optimize.variables import TemplateFormat, failures
 from holdfast.schema import Invalid
 from holdfast.trajectories import AnnotatedTrajectory
+from holdfast.wording.conversation import quoted
 
 LEAST, MOST = 1, 5
 """How many steps of reflection there are by default, at least and at most."""
@@ -149,11 +150,13 @@ class Gradient:
         (warranted, told), usage = yield from self._reflect.flow(request, _recommendation)
         if not warranted:
             return Proposal(None, told["hypotheses"], usage)
-        asked = _filled(self._rewritten, task, **told) or wording.text(
+        # What it says may be what a conversation put into its mouth.
+        said = {name: quoted(text) for name, text in told.items()}
+        asked = _filled(self._rewritten, task, **said) or wording.text(
             "optimize_rewrite_request",
             prompt=task.prompt,
             update_instructions=task.update_instructions,
-            **told,
+            **said,
         )
         return (yield from _rewritten(self._rewrite, asked, task, usage))
 
