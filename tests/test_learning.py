@@ -10,11 +10,12 @@ from holdfast.errors import ClaimLost, ConfigurationError, InputError, StoreBusy
 from holdfast.jobs import Duty
 from holdfast.memory import Message
 from holdfast.operations import ClaimJob, Commit
-from holdfast.optimize import Learn, gathered, learn_from
+from holdfast.optimize import Learn, agathered, alearn_from, gathered, learn_from
 from holdfast.optimize.prompt_store import PromptStore
 from holdfast.testing import ScriptedModel
 
 NS = ("memories", "nora")
+USER = {"configurable": {"user_id": "nora"}}
 WRONG = ("One line!", "First, a long story.", "I said one line, not a page.")
 LIKED = ("When is the ferry?", "At nine.", "Perfect, thanks!")
 PLAIN = ("When is the ferry?", "At nine.", "And the train?", "At ten.")
@@ -98,6 +99,17 @@ def test_the_optimizer_is_shown_the_conversation_and_what_was_found_where(store)
     assert "A long story." in shown or "First, a long story." in shown
     assert 'message 3: the user corrects the answer before it: "i said one line, not a"' in shown
     assert "Nobody was asked for feedback." in shown
+
+
+async def test_awaiting_puts_the_same_job_and_tells_the_same(store):
+    say(store, "monday", WRONG)
+    ticket = learn_from(store, NS, "main", every=60, keep=("user_id",), config=USER)
+    again = await alearn_from(store, NS, "main", every=60, keep=("user_id",), config=USER)
+    assert (again.namespace, again.job) == (ticket.namespace, ticket.job)
+    (job,) = store.jobs()
+    assert job.payload == {"configurable": {"user_id": "nora"}}
+    found = await agathered(store, NS, "main", quiet=0)
+    assert found == gathered(store, NS, "main", quiet=0) != []
 
 
 def test_without_signals_no_model_is_asked_and_nothing_is_read_twice(store):

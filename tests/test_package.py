@@ -48,6 +48,7 @@ PUBLIC = {
     "Learn",
     "Ledger",
     "find_signals",
+    "alearn_from",
     "learn_from",
     "PostgresStore",
     "Provenance",

@@ -1,7 +1,8 @@
 """Feedback becomes better prompts: how an agent should act, learned from what it did."""
 
+from holdfast.optimize.arranging import agathered, alearn_from, gathered, learn_from
 from holdfast.optimize.gate import Candidate, Gate, Scores
-from holdfast.optimize.learning import Learn, gathered, learn_from
+from holdfast.optimize.learning import Learn
 from holdfast.optimize.optimizer import (
     OptimizedPrompt,
     OptimizerInput,
@@ -34,6 +35,8 @@ __all__ = [
     "Scores",
     "Signal",
     "Task",
+    "agathered",
+    "alearn_from",
     "create_multi_prompt_optimizer",
     "create_prompt_optimizer",
     "find_signals",
