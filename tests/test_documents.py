@@ -30,6 +30,9 @@ CHATS = {
 ANSWERS = {
     "harbour office": [("Memory", {"content": "Nora starts at the harbour office on 4 May."})],
     "The move is on 25 April": [("Memory", {"content": "Nora moves to Lisbon on 25 April."})],
+    "Help {name} with ferries.": [
+        ("rewrite_prompt", {"prompt": "Help {name} with ferries. Answer in one sentence."})
+    ],
     "Bob now leads": [("Memory", {"content": "Bob leads the ML team."})],
 }
 
@@ -82,11 +85,13 @@ def test_python_blocks_run_and_print_what_stands_under_them(
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_shell_blocks_name_commands_that_there_are(document, tmp_path, monkeypatch):
+def test_shell_blocks_name_commands_that_there_are(document, provider, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOLDFAST_STORE", str(tmp_path / "memory.db"))
     Path("talk.json").write_text(json.dumps(TALK))
     Path("chats.jsonl").write_text(json.dumps(CHATS))
+    Path("prompt.txt").write_text("Help {name} with ferries.")
+    Path("trajectories.jsonl").write_text(json.dumps({"messages": TALK, "feedback": "too long"}))
     verbs = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for kind, text in blocks(document):
         if kind not in ("bash", "console"):
