@@ -99,7 +99,7 @@ def recall(
     asked = read_asked(
         question, k, budget_tokens, standing_tokens, neighbours, ranking, as_of, record
     )
-    return run(_flow(asked, places_of(namespace, store, config), current_config(config)))
+    return run(recalling(asked, places_of(namespace, store, config), current_config(config)))
 
 
 async def arecall(
@@ -120,7 +120,7 @@ async def arecall(
     asked = read_asked(
         question, k, budget_tokens, standing_tokens, neighbours, ranking, as_of, record
     )
-    return await arun(_flow(asked, places_of(namespace, store, config), current_config(config)))
+    return await arun(recalling(asked, places_of(namespace, store, config), current_config(config)))
 
 
 # The work
@@ -146,7 +146,8 @@ def noted(hits: Sequence[Hit], config: RunnableConfig) -> Flow[None]:
         yield from note(place.store, dict.fromkeys(found), config)
 
 
-def _flow(asked: Asked, places: list[Place], config: RunnableConfig) -> Flow[Context]:
+def recalling(asked: Asked, places: list[Place], config: RunnableConfig) -> Flow[Context]:
+    """Return what is remembered about a question, in places that are known already."""
     scopes = tuple(decode_namespace(place.labels) for place in places)
     fitting = Fitting(scopes)
     lane = (yield from lane_of(places)) if asked.lane else []

@@ -1,0 +1,1 @@
+"""Where agents live: holdfast behind the interfaces of frameworks and protocols."""
