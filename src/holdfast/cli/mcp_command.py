@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from typing import Annotated, Any
 
 import typer
@@ -65,6 +66,7 @@ def mcp(
     _check(address, auth, allow_host, without_auth)
     labels = _labels(namespace, user, authenticated=auth is not None)
     index = index_of(embed, dims)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with opened(store, None, everyone=True, make=not read_only, index=index) as kept:
         server = create_mcp_server(
             kept, labels, read_only=read_only, token_verifier=verifier, auth=settings
