@@ -4,16 +4,19 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import httpx2
 import pytest
+import uvicorn
 from blockbuster import blockbuster_ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +32,7 @@ from holdfast.cli import app
 from holdfast.cli.mcp_command import _labels
 from holdfast.history import Said
 from holdfast.integrations.mcp import create_mcp_server, needed
+from holdfast.integrations.mcp.serving import listening
 from holdfast.memory import Message
 
 NORA = ("memories", "nora")
@@ -647,6 +651,51 @@ async def test_over_http_without_auth_on_this_machine_alone(tmp_path):
         assert len(store.search(NORA)) == 1
 
 
+class Subjects:
+    async def verify_token(self, token):
+        return AccessToken(token=token, client_id="app", scopes=[], subject=token)
+
+
+@contextlib.contextmanager
+def with_sessions(store):
+    """Serve the app as the SDK makes it, with sessions, in a thread."""
+    server = create_mcp_server(store, ("memories", "{user_id}"), token_verifier=Subjects())
+    listener = listening("127.0.0.1", 0)
+    config = uvicorn.Config(server.streamable_http_app(), log_level="warning", lifespan="on")
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, args=([listener],))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+    finally:
+        running.should_exit = True
+        thread.join()
+        listener.close()
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_in_sessions_too_every_request_is_that_of_its_own_identity(store, mode):
+    names = [f"user{number}" for number in range(4)]
+
+    async def live(url, name):
+        async with signed_in(url, name, mode) as client:
+            for number in range(3):
+                await ask(client, "add_memory", content=f"{name} {number}")
+                await asyncio.sleep(0)
+            found = (await ask(client, "list_memories"))["memories"]
+            said = {one["text"] for one in found if one["kind"] == "Memory"}
+            assert said == {f"{name} {number}" for number in range(3)}
+            assert len(found) == 4
+            stands = await client.read_resource("memory://standing")
+            assert f"I am {name}" in stands.contents[0].text
+
+    for name in names:
+        rule = {"kind": "Rule", "content": {"rule": f"I am {name}"}}
+        store.put(("memories", name), "me", rule)
+    with with_sessions(store) as url:
+        await asyncio.gather(*(live(url, name) for name in names))
+
+
 class Claims:
     async def verify_token(self, token):
         claims = {"org": token, "groups": ["a"]}
@@ -736,3 +785,17 @@ def test_a_user_is_a_label_of_any_letters():
     assert _labels(None, "nora/ines", authenticated=False) == ("memories", "nora/ines")
     assert _labels("a/b/{sub}", None, authenticated=True) == ("a", "b", "{sub}")
     assert _labels(None, None, authenticated=True) == ("memories", "{user_id}")
+
+
+def test_what_the_document_says_to_put_into_clients_are_commands_that_there_are():
+    text = (Path(__file__).parent.parent / "docs" / "mcp.md").read_text(encoding="utf-8")
+    found = []
+    for block in re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        (servers,) = json.loads(block).values()
+        found += [one["args"] for one in servers.values() if one.get("command") == "holdfast"]
+    found += [line.split()[1:] for line in re.findall(r"holdfast mcp [^`\n]+", text)]
+    assert len(found) >= 5
+    for args in found:
+        named = [one.strip("'") for one in args]
+        result = CliRunner().invoke(app, [*named, "--help"])
+        assert result.exit_code == 0, result.output

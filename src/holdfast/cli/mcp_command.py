@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -72,6 +73,8 @@ def mcp(
             kept, labels, read_only=read_only, token_verifier=verifier, auth=settings
         )
         if address is None:
+            if sys.stdin.isatty():
+                _note("holdfast: MCP on stdin and stdout, for a client to start; Ctrl-C ends it")
             serve_stdio(server)
             return
         listener = listening(*address)

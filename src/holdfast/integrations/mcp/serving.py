@@ -126,13 +126,23 @@ def serve_http(
     import uvicorn
 
     app = server.streamable_http_app(
-        streamable_http_path=PATH, host=host, transport_security=security(host, allowed)
+        streamable_http_path=PATH,
+        host=host,
+        transport_security=security(host, allowed),
+        # No tool asks the client back, so no process need know what another was told before.
+        stateless_http=True,
+        json_response=True,
     )
     config = uvicorn.Config(
         app, log_level="warning", lifespan="on", timeout_graceful_shutdown=GRACE
     )
-    with _signals(lambda: None), listener:
-        uvicorn.Server(config).run(sockets=[listener])
+    running = uvicorn.Server(config)
+
+    def stop() -> None:
+        running.should_exit = True
+
+    with _signals(stop), listener:
+        running.run(sockets=[listener])
 
 
 def security(host: str, allowed: Sequence[str]) -> TransportSecuritySettings | None:
