@@ -30,6 +30,7 @@ from typer.testing import CliRunner
 from holdfast import ChangeSet, ConfigurationError, Write, open_store
 from holdfast.cli import app
 from holdfast.cli.mcp_command import _labels
+from holdfast.errors import OutOfScope
 from holdfast.history import Said
 from holdfast.integrations.mcp import create_mcp_server, needed
 from holdfast.integrations.mcp.serving import listening
@@ -247,6 +248,29 @@ async def test_all_memories_are_listed_page_by_page(store):
     assert seen == [f"k{number}" for number in reversed(range(25))]
 
 
+async def test_a_list_tells_the_beginning_of_what_is_long(store):
+    store.put(NORA, "long", {"content": "tea " * 2_000})
+    store.put(NORA, "wide", {"kind": "P", "content": {"tea": "green " * 2_000}})
+    async with client_of(store) as client:
+        for tool, arguments in [("list_memories", {}), ("search_memories", {"query": "green tea"})]:
+            found = (await ask(client, tool, **arguments))["memories"]
+            assert [(len(one["text"]), one["is_cut"]) for one in found] == [(2_000, True)] * 2
+        assert (await ask(client, "get_memory", id="long"))["text"] == "tea " * 2_000
+        assert len((await ask(client, "get_memory", id="wide"))["fields"]["tea"]) == 12_000
+
+
+async def test_what_others_wrote_in_a_form_of_their_own_changes_in_that_form(store):
+    store.put(NORA, "own", {"content": "likes tea", "mood": "merry"})
+    store.put(NORA, "plain", {"content": "likes tea"})
+    async with client_of(store) as client:
+        for id, change in [("own", {"fields": {"mood": "sad"}}), ("plain", {"content": "mate"})]:
+            version = (await ask(client, "get_memory", id=id))["version"]
+            done = await ask(client, "update_memory", id=id, expected_version=version, **change)
+            assert done["done"] == "updated"
+    assert store.get(NORA, "own").value == {"content": "likes tea", "mood": "sad"}
+    assert store.get(NORA, "plain").value == {"content": "mate"}
+
+
 # Errors
 
 
@@ -336,18 +360,22 @@ async def test_no_argument_leads_out_of_the_namespace(store):
 async def test_what_stands_below_has_an_id_that_leads_there(store):
     store.put((*NORA, "tr/ips"), "a/b", {"content": "went to Faro"})
     store.put(NORA, "a/b", {"content": "likes Faro"})
+    store.put(NORA, "/tr%2Fips/a%2Fb", {"content": "Faro again"})
+    store.put(NORA, " a.b ", {"content": "Faro at last"})
+    ids = {"a/b", "/tr%2Fips/a%2Fb", "/%2Ftr%252Fips%2Fa%252Fb", " a.b "}
     async with client_of(store) as client:
         found = (await ask(client, "search_memories", query="Faro"))["memories"]
-        assert {one["id"] for one in found} == {"a/b", "/tr%2Fips/a%2Fb"}
+        assert {one["id"] for one in found} == ids
         sources = (await ask(client, "recall_context", topic="Faro"))["sources"]
-        assert {one["id"] for one in sources} == {"a/b", "/tr%2Fips/a%2Fb"}
+        assert {one["id"] for one in sources} == ids
         for one in found:
             assert (await ask(client, "get_memory", id=one["id"]))["text"] == one["text"]
             url = (await ask(client, "fetch", id=one["id"]))["url"]
             read = (await client.read_resource(url)).contents[0]
             assert json.loads(read.text)["text"] == one["text"]
+        assert (await ask(client, "get_memory", id=" a/b "))["id"] == "a/b"
         await ask(client, "delete_memory", id="/tr%2Fips/a%2Fb")
-    assert [item.namespace for item in store.search(NORA)] == [NORA]
+    assert {item.namespace for item in store.search(NORA)} == {NORA}
 
 
 def test_nobody_fills_in_a_namespace_where_nobody_is_authenticated(store):
@@ -355,12 +383,20 @@ def test_nobody_fills_in_a_namespace_where_nobody_is_authenticated(store):
         create_mcp_server(store, ("memories", "{user_id}"))
     with pytest.raises(ConfigurationError, match="history and a fence"):
         create_mcp_server(InMemoryStore(), NORA)
+    with pytest.raises(OutOfScope):
+        create_mcp_server(store.scoped(NORA), INES)
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "mcp.server.mcpserver", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'holdfast\[mcp\]'"):
         needed()
+
+
+def test_the_package_is_loaded_only_when_it_is_used():
+    code = "import holdfast.cli, holdfast.integrations.mcp, sys; print('mcp' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 # Resources, prompt, ChatGPT

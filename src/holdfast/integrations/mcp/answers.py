@@ -18,12 +18,16 @@ class Answer(BaseModel):
 
 
 class Memory(Answer):
-    """A memory, with `text` or `fields`; or what somebody said, of kind Message."""
+    """A memory, with `text` or `fields`; or what somebody said, of kind Message.
+
+    Where `is_cut`, the text is only its beginning, and `get_memory` returns the whole.
+    """
 
     id: str
     kind: str
     text: str | None = None
     fields: dict[str, Any] | None = None
+    is_cut: bool | None = None
     time: str
     version: int | None = None
     score: float | None = None

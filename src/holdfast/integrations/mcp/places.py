@@ -32,6 +32,7 @@ class Scope:
 
     Raises:
         ConfigurationError: Nobody could fill in the variables, or the store keeps no history.
+        OutOfScope: The namespace is outside of the fence that the store has already.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class Scope:
                 f"{self.template.vars[0]!r} where nobody is authenticated. Name the namespace in "
                 "full, such as memories/nora, or serve HTTP with a token verifier."
             )
+        if not self.template.vars:
+            self.place()  # a store that is fenced elsewhere says so now, not at the first call
 
     def place(self) -> Place:
         """Return the place of the request that is handled now, fenced to its namespace.
@@ -95,27 +98,33 @@ def id_of(place: Place, namespace: tuple[str, ...], key: str) -> str:
     It is the key; of what stands in a namespace below, a path that begins with `/`.
 
     Example:
-        >>> id_of(Place(None, ("m",), SOURCE), ("m", "trips"), "a/b")
-        '/trips/a%2Fb'
+        >>> here = Place(None, ("m",), SOURCE)
+        >>> id_of(here, ("m",), "a/b"), id_of(here, ("m", "trips"), "a/b"), id_of(here, ("m",), "/")
+        ('a/b', '/trips/a%2Fb', '/%2F')
     """
     below = namespace[len(place.namespace) :]
-    if not below:
+    if not below and not key.startswith("/"):
         return key
     return "".join(f"/{quote(part, safe='')}" for part in (*below, key))
 
 
-def places_of(place: Place, id: str) -> list[tuple[Place, str]]:
-    """Return each place and key that an id may mean, the likelier first; all within the fence.
+def place_of(place: Place, id: str) -> tuple[Place, str] | None:
+    """Return the place and key that an id means, within the fence; None where it can mean none.
 
     Example:
-        >>> [(at.namespace, key) for at, key in places_of(Place(None, ("m",), SOURCE), "/a/b")]
-        [(('m',), '/a/b'), (('m', 'a'), 'b')]
+        >>> at, key = place_of(Place(None, ("m",), SOURCE), "/trips/a%2Fb")
+        >>> at.namespace, key
+        (('m', 'trips'), 'a/b')
     """
-    found = [(place, id)]
-    _, *below, key = map(unquote, id.split("/")) if id.startswith("/") else ("", id)
-    if below and key and all(label and "." not in label for label in below):
-        found.append((replace(place, namespace=(*place.namespace, *below)), key))
-    return [(at, key) for at, key in found if all(map(is_storable, (*at.namespace, key)))]
+    below: tuple[str, ...] = ()
+    key = id
+    if id.startswith("/"):
+        _, *path, key = map(unquote, id.split("/"))
+        below = tuple(path)
+    labels = all(label and "." not in label for label in below)
+    if not key or not labels or not all(map(is_storable, (*below, key))):
+        return None
+    return replace(place, namespace=(*place.namespace, *below)), key
 
 
 def uri_of(id: str) -> str:

@@ -25,7 +25,7 @@ from holdfast.integrations.mcp.answers import (
     Source,
     Whole,
 )
-from holdfast.integrations.mcp.places import id_of, places_of, uri_of
+from holdfast.integrations.mcp.places import id_of, place_of, uri_of
 from holdfast.ledger import Ledger
 from holdfast.memory import MESSAGE_KIND, UNKNOWN_KIND, clean, unwrap
 from holdfast.namespace import decode_namespace, encode_label
@@ -49,6 +49,9 @@ FAR = 100_000
 
 FULLEST = 100_000
 """How many tokens a context may have at most."""
+
+LONGEST = 2_000
+"""How many characters of one memory a list of them tells."""
 
 PAST = 20
 """How many versions, and how many messages, are told of one memory."""
@@ -125,8 +128,11 @@ def at_id(place: Place, id: str) -> Flow[tuple[Place, str, Record | Entry]]:
     Raises:
         Refusal: It stands for nothing.
     """
-    where = places_of(place, id.strip())
-    for at, key in where:
+    for form in dict.fromkeys((id, id.strip())):
+        where = place_of(place, form)
+        if where is None:
+            continue
+        at, key = where
         ledger = cast("Ledger", at.store)
         (record,) = yield Perform(ledger, Records(at.namespace, (key,)))
         if record is not None:
@@ -134,8 +140,7 @@ def at_id(place: Place, id: str) -> Flow[tuple[Place, str, Record | Entry]]:
         entries = yield Perform(ledger, Neighbours(at.namespace, key, 0, 0))
         if entries:
             return at, key, entries[0]
-    for at, key in where:
-        versions = yield Perform(cast("Ledger", at.store), History(at.namespace, key))
+        versions = yield Perform(ledger, History(at.namespace, key))
         if versions:
             when = versions[-1].recorded_at.date().isoformat()
             raise Refusal(f"Memory {id!r} was deleted on {when}.")
@@ -218,7 +223,7 @@ def _memories(place: Place, items: Sequence[SearchItem]) -> Flow[list[Memory]]:
         beside |= {(namespace, record.version.key): record for record in records if record}
     return [
         Memory(
-            **_memory(place, item.namespace, item.key, item.value, _time(item.updated_at)),
+            **_short(_memory(place, item.namespace, item.key, item.value, _time(item.updated_at))),
             **_beside(beside.get((item.namespace, item.key))),
             score=None if item.score is None else round(item.score, 3),
         )
@@ -237,6 +242,15 @@ def _memory(
         said = {name: content.get(name) for name in ("text", "thread")}
         return {**known, **said, "speaker": speaker, "time": content.get("time") or time}
     return {**known, **told(value), "time": time}
+
+
+def _short(known: dict[str, Any]) -> dict[str, Any]:
+    """Return what an item says as one of a list: a long one by its beginning alone."""
+    fields = known.get("fields")
+    text = known.get("text") if fields is None else wording.as_json(fields)
+    if text is None or len(text) <= LONGEST:
+        return known
+    return {**known, "fields": None, "text": cut(text, LONGEST), "is_cut": True}
 
 
 def told(value: Mapping[str, Any] | None) -> dict[str, Any]:
