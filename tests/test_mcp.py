@@ -206,6 +206,8 @@ async def test_history_and_sources_are_told_verbatim(store):
         assert "kept as it was said" in await refused(client, "delete_memory", id=source["id"])
         only = await ask(client, "search_memories", query="tea coffee", kind="Message")
         assert [one["id"] for one in only["memories"]] == [source["id"]]
+        only = await ask(client, "search_memories", query="drinks tea", kind="Memory")
+        assert [one["id"] for one in only["memories"]] == ["mate"]
         listed = (await ask(client, "list_memories"))["memories"]
         assert {one["id"]: one.get("no_longer_so") for one in listed} == {"tea": True, "mate": None}
     assert len(store.journal(NORA, "monday")) == 1
@@ -683,6 +685,11 @@ async def test_over_http_without_auth_on_this_machine_alone(tmp_path):
         assert post(url, Host="evil.example") == 421
         async with Client(url) as client:
             await ask(client, "add_memory", content="likes tea")
+        taken = url.removeprefix("http://").removesuffix("/mcp")
+        args = ["--store", str(tmp_path / "x.db"), "--user", "nora", "--http", taken]
+        result = CliRunner().invoke(app, ["mcp", *args])
+        assert result.exit_code == 2
+        assert "ddress already in use" in result.output
     with open_store(tmp_path / "x.db") as store:
         assert len(store.search(NORA)) == 1
 

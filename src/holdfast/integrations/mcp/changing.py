@@ -12,7 +12,7 @@ from holdfast.history import Entry
 from holdfast.integrations.mcp.answers import Done, Written
 from holdfast.integrations.mcp.places import id_of
 from holdfast.integrations.mcp.reading import at_id, told
-from holdfast.memory import UNKNOWN_KIND, same, unwrap, wrap
+from holdfast.memory import same, unwrap, wrap
 from holdfast.stores.plain import TRIES, Held, Lost
 from holdfast.tools.base import Refusal
 from holdfast.tools.writing import Place, create, put, remembered_text
@@ -62,9 +62,7 @@ def _update(
     place: Place, id: str, expected: int, content: str, fields: Mapping[str, Any]
 ) -> Flow[Written]:
     at, held = yield from _memory(place, id)
-    kind = unwrap(held.value)[0]
-    after = _content(held, content, fields)
-    value = after if kind == UNKNOWN_KIND else wrap(kind, after, held.value)
+    value = wrap(unwrap(held.value)[0], _content(held, content, fields), held.value)
     here = id_of(place, at.namespace, held.key)
     if same(held.value, value):
         return Written(id=here, done="unchanged", version=held.revision)

@@ -34,7 +34,7 @@ from holdfast.retrieval.asked import Place as Asking
 from holdfast.retrieval.asked import read_asked
 from holdfast.retrieval.asking import lane_of, recalling
 from holdfast.retrieval.context import Context, Recalled
-from holdfast.retrieval.finding import find
+from holdfast.retrieval.finding import QUERY_LENGTH, find
 from holdfast.retrieval.fitting import Fitting
 from holdfast.retrieval.noting import note
 from holdfast.tools.base import Refusal
@@ -70,12 +70,11 @@ def search(place: Place, query: str, limit: int, kind: str, *, record: bool) -> 
         raise Refusal("query is empty; say in plain words what to look for.")
 
     def wanted(item: SearchItem) -> bool:
-        return not kind or unwrap(item.value)[0] == kind
+        return kind in ("", _kind(unwrap(item.value)[0]))
 
     said = kind in ("", MESSAGE_KIND)
-    found = yield from find(
-        place.store, place.namespace, clean(query), limit, wanted=wanted, said=said
-    )
+    words = clean(query[:QUERY_LENGTH])
+    found = yield from find(place.store, place.namespace, words, limit, wanted=wanted, said=said)
     told = yield from _memories(place, found)
     if record:
         yield from note(place.store, [(item.namespace, item.key) for item in found], {})
