@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -320,6 +321,17 @@ async def test_what_it_cannot_mend_is_masked_and_logged(caplog):
         said = await refused(client, "search_memories", query="tea")
     assert said == "Error executing tool search_memories"
     assert "was closed" in caplog.text
+
+
+async def test_a_busy_store_is_told_and_may_be_tried_again(tmp_path):
+    with open_store(tmp_path / "x.db", busy_timeout=0.05) as store:
+        async with client_of(store) as client:
+            with contextlib.closing(sqlite3.connect(tmp_path / "x.db")) as other:
+                other.execute("BEGIN IMMEDIATE")
+                said = await refused(client, "add_memory", content="likes tea")
+            assert "busy at this moment; nothing was changed" in said
+            assert str(tmp_path) not in said
+            assert (await ask(client, "add_memory", content="likes tea"))["done"] == "added"
 
 
 # The fence
