@@ -108,6 +108,8 @@ def test_shell_blocks_name_commands_that_there_are(document, provider, tmp_path,
             elif words[0] == "holdfast":
                 done = CliRunner().invoke(app, words[1:])
                 assert done.exit_code == 0, done.output
+            elif words[0] == "claude":  # what it starts is looked at in test_mcp.py
+                assert words[:3] == ["claude", "mcp", "add"]
             else:
                 assert words[:2] == ["pip", "install"]
                 assert words[2].startswith("holdfast")
@@ -129,6 +131,7 @@ def test_links_lead_somewhere(document):
 
 
 def test_every_block_is_of_a_kind_that_is_run():
-    kinds = {kind for document in DOCUMENTS for kind, _ in blocks(document)}
-    assert kinds <= {"python", "text", "bash", "console"}
+    found = [block for document in DOCUMENTS for block in blocks(document)]
+    assert {kind for kind, _ in found} <= {"python", "text", "bash", "console", "json"}
+    assert all(json.loads(text) for kind, text in found if kind == "json")
     assert os.environ["LANGSMITH_TRACING"] == "false"

@@ -39,6 +39,10 @@ Store = Annotated[
         help="A file, or postgresql://...; default: memory.db in your data folder.",
     ),
 ]
+Embed = Annotated[
+    str | None, typer.Option(help="provider:model of the store's embedder, or local:...")
+]
+Dims = Annotated[int | None, typer.Option(help="How many numbers its vectors have.", min=1)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -83,6 +87,17 @@ def default_store() -> str:
 def config_of(user: str, **more: Any) -> Any:
     """Return the config that says whose memories are meant."""
     return {"configurable": {"user_id": user, **more}}
+
+
+def index_of(embed: str | None, dims: int | None) -> dict[str, Any] | None:
+    """Return how a store embeds, by what `--embed` and `--dims` say.
+
+    Raises:
+        InputError: Only one of them is given.
+    """
+    if (embed is None) != (dims is None):
+        raise InputError("give both --embed and --dims, or neither")
+    return {"embed": embed, "dims": dims} if embed else None
 
 
 @contextmanager
