@@ -158,6 +158,8 @@ def graph_servers(tmp_path_factory):
             "AUTH_TOKENS": json.dumps(TOKENS),
             "HOLDFAST_MODEL": "openai:gpt-5-mini",
             "HOLDFAST_STORE": str(home / "data" / "memory.db"),
+            "HOLDFAST_EMBED": "openai:text-embedding-3-small",
+            "HOLDFAST_DIMS": "64",
         }
         servers = GraphServers(home, env)
         try:
