@@ -1,6 +1,7 @@
 """The deployable graphs: called in this process, and on a real LangGraph server."""
 
 import asyncio
+import contextlib
 import json
 import re
 import threading
@@ -363,6 +364,7 @@ async def test_a_server_answers_and_its_store_finds_what_was_kept(graph_servers)
         ]
         item = await client.store.get_item(("shop", "a%2Eb"), put["key"])
         assert item["value"] == put["value"]
+    assert "the embedder failed" not in graph_servers.log
     text = "You are a helpful assistant. Say more."
     assert prompts["updated_prompts"] == [{"name": "prompt", "prompt": text}]
     assert "Blocking" in str(blocked), "blocking calls would be told"
@@ -484,6 +486,10 @@ async def test_threads_runs_and_assistants_are_their_owners(graph_servers):
             with pytest.raises(Exception, match=r"404|not found") as caught:
                 await reach()
             assert "cellar" not in str(caught.value)
+        with contextlib.suppress(Exception):
+            await run(bob, {"messages": says("forged three")}, thread_id=thread)
+        state = await nora.threads.get_state(thread)
+        assert contents(state["values"]["updated_memories"]) == ["my cellar"]
         with pytest.raises(PermissionDeniedError):
             await bob.assistants.create("extract_memories", config={"configurable": {}})
         with pytest.raises(PermissionDeniedError):

@@ -51,7 +51,9 @@ async def own_memories(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> No
 async def own_threads(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> dict[str, str]:
     """Mark threads and runs with their owner, and let nobody else see them."""
     owner = {"owner": ctx.user.identity}
-    value.setdefault("metadata", {}).update(owner)
+    if value.get("metadata") is None:
+        value["metadata"] = {}
+    value["metadata"].update(owner)
     return owner
 
 
