@@ -3,11 +3,15 @@
 import asyncio
 import contextlib
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 from contextlib import asynccontextmanager
 
 import pytest
+from blockbuster import blockbuster_ctx
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_anthropic import ChatAnthropic
@@ -213,6 +217,46 @@ async def test_what_is_wrong_with_prompts_is_told(asked, settings, told):
         )
 
 
+STRICT = """
+import asyncio
+from blockbuster import blockbuster_ctx
+from langgraph.func import entrypoint
+from holdfast import open_store
+from holdfast.graphs.prompts import optimize_prompts
+from holdfast.graphs.semantic import extract_memories
+from holdfast.testing import ScriptedModel
+from langgraph_server import answer
+
+async def main(store):
+    @entrypoint(store=store)
+    async def server(asked):
+        return await extract_memories.ainvoke(asked)
+
+    talk = [("user", "Remember: likes tea.")]
+    given = {"model": ScriptedModel(answer), "instructions": "Drinks."}
+    with blockbuster_ctx():
+        await optimize_prompts.ainvoke({"prompts": "x", "threads": [talk]}, {"configurable": given})
+        await server.ainvoke({"messages": [talk, (talk, "good")]}, {"configurable": given})
+        print(len(await store.asearch(("memories",))))
+
+with open_store(":memory:") as store:
+    asyncio.run(main(store))
+"""
+
+
+def test_nothing_blocks_the_loop_of_a_new_process_not_even_reading_our_own_files():
+    path = os.pathsep.join([str(ROOT / "tests"), os.environ["PYTHONPATH"]])
+    done = subprocess.run(
+        [sys.executable, "-c", STRICT],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
 async def test_errors_of_a_provider_are_its_own(store):
     model = ScriptedModel([PermissionError("no credit")])
     with pytest.raises(PermissionError, match="no credit"):
@@ -322,6 +366,8 @@ async def test_on_postgresql(postgres_url, monkeypatch):
     async with server_store() as store:
         place = {"messages": says("likes tea"), "namespace": ["graphs", "postgres"]}
         await extract(store, place)
+        with blockbuster_ctx():
+            await extract(store, {**place, "messages": says("likes tea", "likes tea")})
         (item,) = await store.asearch(("graphs", "postgres"))
         assert item.value["content"] == {"content": "likes tea"}
         await store.adelete(item.namespace, item.key)

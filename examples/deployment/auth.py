@@ -57,8 +57,7 @@ async def own_threads(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> dic
     return owner
 
 
-@auth.on.assistants.read
-@auth.on.assistants.search
+@auth.on(resources="assistants", actions=["read", "search"])
 async def graphs_of_all(ctx: Auth.types.AuthContext, value: Any) -> bool:
     """Let everybody see the graphs; nobody may set one up with a config of their own."""
     return True

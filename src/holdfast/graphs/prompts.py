@@ -25,6 +25,7 @@ from langgraph.channels import EphemeralValue
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
+from holdfast import wording
 from holdfast.errors import InputError, shown
 from holdfast.flow import Call, Flow
 from holdfast.graphs.node import Node
@@ -101,7 +102,7 @@ class OptimizePrompts(Node[OptimizeOutput]):
             prompts = [Prompt(name=ALONE, prompt=prompts)]
         settings = read_settings(config, _SETTINGS)
         steps = read_settings(config, _STEPS)
-        # To load a provider's client reads files, which must not block whoever awaits.
+        # To load a provider's client, or our wordings, reads files: not on an event loop.
         optimizer: MultiPromptOptimizer = yield Call(partial(_optimizer, settings, steps))
         asked = {"trajectories": input["threads"], "prompts": prompts}
         better = yield from optimizer.flow(asked, config)
@@ -111,6 +112,7 @@ class OptimizePrompts(Node[OptimizeOutput]):
 
 
 def _optimizer(settings: dict[str, Any], steps: dict[str, Any]) -> MultiPromptOptimizer:
+    wording.load()
     given = dict(settings)
     model = model_of(given)
     return create_multi_prompt_optimizer(model, given.get("kind", "gradient"), steps or None)

@@ -128,7 +128,7 @@ class ExtractMemories(Node[ExtractOutput]):
         if not asked.conversations:
             return ExtractOutput(updated_memories=[], receipts=[])
         settings = read_settings(config, _SETTINGS)
-        # To load a provider's client reads files, which must not block whoever awaits.
+        # To load a provider's client, or our wordings, reads files: not on an event loop.
         manager: MemoryStoreManager = yield Call(partial(_manager, asked, settings))
         done = []
         for messages, feedback in asked.conversations:
@@ -162,6 +162,7 @@ def _feedback(number: int, one: Trajectory) -> str:
 
 
 def _manager(asked: _Asked, settings: dict[str, Any]) -> MemoryStoreManager:
+    wording.load()
     given = dict(settings)
     model = model_of(given)
     if any(feedback for _, feedback in asked.conversations):
