@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["amounts", "langgraph_server", "postgres"]
+pytest_plugins = ["amounts", "clients", "langgraph_server", "postgres"]
 
 # How long an example takes says more of what else the machine does than of us.
 settings.register_profile("holdfast", deadline=None)
@@ -46,25 +46,6 @@ def store(request):
     else:
         with open_store(":memory:") as opened:
             yield opened
-
-
-@pytest.fixture
-def no_open_connections(monkeypatch):
-    """Make every request close its connection: the cached clients would keep theirs open."""
-    import anthropic
-    import openai
-
-    def closing(send):
-        def once(client, request, **options):
-            request.headers["connection"] = "close"
-            return send(client, request, **options)
-
-        return once
-
-    for sdk in (openai, anthropic):
-        for default in (sdk.DefaultHttpxClient, sdk.DefaultAsyncHttpxClient):
-            # Which library that class comes from depends on the version of the SDK.
-            monkeypatch.setattr(default.__base__, "send", closing(default.__base__.send))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from holdfast import SqliteStore
 from holdfast.cli import app
-from holdfast.testing import LocalProvider
+from holdfast.testing import LocalProvider, ProviderError
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,8 +28,10 @@ CHATS = {
     "questions": [{"text": "What is Ines allergic to?", "evidence": ["m1"]}],
 }
 
-# What a real model might answer, where a document names one.
+# What a real model might answer, where a document names one, to requests that hold all these words.
 ANSWERS = {
+    ("What can Ines not eat?", "allergic to peanuts"): "Peanuts: your sister is allergic to them.",
+    "My sister Ines is allergic": "I'll mind that.",
     "harbour office": [("Memory", {"content": "Nora starts at the harbour office on 4 May."})],
     "The move is on 25 April": [("Memory", {"content": "Nora moves to Lisbon on 25 April."})],
     "Help {name} with ferries.": [
@@ -45,7 +47,10 @@ def blocks(document):
 
 def answer(request):
     asked = json.dumps(request.text, ensure_ascii=False)
-    return next(reply for words, reply in ANSWERS.items() if words in asked)
+    for words, reply in ANSWERS.items():
+        if all(one in asked for one in ([words] if isinstance(words, str) else words)):
+            return reply
+    raise ProviderError(400, f"No document's model answers: {asked}")
 
 
 def stores_in(names):

@@ -14,8 +14,6 @@ import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_anthropic import ChatAnthropic
-from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint
 from langgraph.store.memory import InMemoryStore
@@ -69,13 +67,9 @@ async def extract(store, asked, how="ainvoke", **configurable):
 
 
 @pytest.fixture(params=["openai", "anthropic"])
-def real_model(request, no_open_connections):
+def real_model(request, chat, no_open_connections):
     with LocalProvider(answer) as server:
-        settings = {"max_retries": 0, "api_key": "test"}
-        if request.param == "openai":
-            yield ChatOpenAI(model="gpt-5-mini", base_url=server.openai_url, **settings)
-        else:
-            yield ChatAnthropic(model="claude-haiku-4-5", base_url=server.anthropic_url, **settings)
+        yield chat(request.param, server)
 
 
 @pytest.mark.parametrize("how", ["invoke", "ainvoke"])

@@ -57,7 +57,13 @@ async def server_store() -> AsyncIterator[SqlStore]:
         StoreError: The store cannot be opened, is damaged, or was written by a newer holdfast.
 
     Example:
-        `{"store": {"path": "holdfast.graphs.store.server_store"}}` in `langgraph.json`.
+        >>> os.environ["HOLDFAST_STORE"] = ":memory:"
+        >>> async def look():
+        ...     async with server_store() as store:
+        ...         return await store.asearch(("memories",))
+        >>> asyncio.run(look())
+        []
+        >>> del os.environ["HOLDFAST_STORE"]
     """
     store = await asyncio.to_thread(_SHARED.enter)
     try:
