@@ -112,6 +112,7 @@ class GraphServers:
         self._running = contextlib.ExitStack()
         self._name = None
         self._url = None
+        self._started = 0
 
     @property
     def plain(self):
@@ -126,7 +127,7 @@ class GraphServers:
     @property
     def log(self):
         """What the last server wrote."""
-        return (self._home / self._name / "log").read_text()
+        return (self._home / f"{self._started}" / "log").read_text()
 
     def stop(self):
         self._running.close()
@@ -134,7 +135,8 @@ class GraphServers:
     def _at(self, name):
         if name != self._name:
             self._running.close()
-            home = self._home / name
+            self._name, self._started = None, self._started + 1
+            home = self._home / f"{self._started}"
             home.mkdir()
             folder = ROOT if name == "plain" else DEPLOYMENT
             config = json.loads((folder / "langgraph.json").read_text(encoding="utf-8"))
