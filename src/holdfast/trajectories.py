@@ -20,6 +20,9 @@ _ROLES = frozenset(
     ("user", "human", "assistant", "ai", "system", "developer", "tool", "function", "remove")
 )
 
+FEEDBACK_ROLE = "feedback"
+"""As whose message a model is shown feedback."""
+
 FORMS = (
     "a text, a list of messages, (messages, feedback), AnnotatedTrajectory(messages, feedback), "
     "{'messages': [...], 'feedback': ...}, or a list of these"
@@ -58,6 +61,11 @@ class Trajectory:
     feedback: Any = None
     text: str = ""
     given: tuple[Any, ...] = ()
+
+    @property
+    def said(self) -> tuple[Message, ...]:
+        """What was said; a conversation that came as one text is one message of the user."""
+        return self.messages or (Message("user", self.text),)
 
     def annotated(self) -> AnnotatedTrajectory:
         """Return it as it was given; a text becomes one message of the user."""
@@ -170,6 +178,17 @@ def _is_message(given: Any) -> bool:
         return ("role" in given or "type" in given) and "messages" not in given
     is_pair = isinstance(given, list | tuple) and len(given) == 2
     return is_pair and all(isinstance(part, str) for part in given) and given[0] in _ROLES
+
+
+def with_feedback(messages: Sequence[Message], feedback: str) -> tuple[Message, ...]:
+    """Return a conversation as a model is shown it: feedback is quoted as one more message.
+
+    Example:
+        >>> [message.role for message in with_feedback([Message("user", "Shorter!")], "too long")]
+        ['user', 'feedback']
+    """
+    judged = (Message(FEEDBACK_ROLE, feedback),) if feedback else ()
+    return (*messages, *judged)
 
 
 def rendered_feedback(feedback: Any) -> str:

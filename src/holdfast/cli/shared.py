@@ -14,6 +14,7 @@ import typer
 
 from holdfast.cli import output
 from holdfast.errors import HoldfastError, InputError
+from holdfast.home import default_store, make_folder
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -75,13 +76,6 @@ def _line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
-
-
-def default_store() -> str:
-    """Return the file of the user's memories, in the user's data folder."""
-    from platformdirs import user_data_path
-
-    return str(user_data_path("holdfast", appauthor=False) / "memory.db")
 
 
 def config_of(user: str, **more: Any) -> Any:
@@ -149,13 +143,3 @@ def _place(address: str | None, *, make: bool) -> str:
     if Path(file).is_dir():
         raise InputError(f"{file!r} is a folder; name a file, such as {file}/memory.db")
     return file
-
-
-def make_folder(folder: Path, whose: str = "") -> None:
-    """Make a folder where there is none; raise InputError where that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"the folder {str(folder)!r}{whose} cannot be made: {error.strerror or error}"
-        ) from None
