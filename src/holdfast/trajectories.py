@@ -172,7 +172,7 @@ def _is_conversation(given: Any) -> bool:
 
 def _is_message(given: Any) -> bool:
     """Tell a message from feedback and from a conversation."""
-    if isinstance(given, BaseMessage):
+    if isinstance(given, BaseMessage | Message):
         return True
     if isinstance(given, Mapping):
         return ("role" in given or "type" in given) and "messages" not in given
