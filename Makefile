@@ -1,9 +1,10 @@
 # One verb per task; `make demo` and `make test` set themselves up.
 VENV := .venv
 BIN := $(VENV)/bin
+CREWAI := .venv-crewai
 PYTHON ?= python3
 
-.PHONY: demo test test-faults check bench docs format
+.PHONY: demo test test-faults test-crewai check bench docs format
 
 demo: $(VENV)/.base
 	$(BIN)/python -m holdfast demo
@@ -16,6 +17,11 @@ test-faults: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/faults tests/test_scope.py -v \
 		--sqlite-rounds 200 --postgres-rounds 50 --updates 500 --submits 1000 --scope-calls 100000 \
 		--result=benchmarks/results/faults.md
+
+# CrewAI needs mcp 1.x, and so an environment of its own; it warns of itself, and leaves clients open.
+test-crewai: $(CREWAI)/.made
+	PYTHONPATH=$(CURDIR)/tests/guard $(CREWAI)/bin/python -m pytest examples \
+		-W ignore::DeprecationWarning -W ignore::ImportWarning -W ignore::ResourceWarning
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -52,3 +58,9 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@ $(VENV)/.base
+
+$(CREWAI)/.made: pyproject.toml examples/crewai-requirements.txt
+	test -x $(CREWAI)/bin/python || $(PYTHON) -m venv $(CREWAI)
+	$(CREWAI)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r examples/crewai-requirements.txt -e '.[openai]'
+	touch $@

@@ -20,6 +20,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     results = sorted((ROOT / "benchmarks" / "results").glob("*.md"))
     pages = {name: ROOT / source for source, name in FRONT.items()}
     pages |= {f"benchmarks/results/{path.name}": path for path in results}
+    pages["examples/crewai_memory.py"] = ROOT / "examples" / "crewai_memory.py"
     for name, path in pages.items():
         files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
@@ -28,6 +29,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Let links lead to where the pages stand in the site."""
     text = markdown.replace("](../benchmarks/", "](benchmarks/")
+    text = text.replace("](../examples/", "](examples/")
     for source, name in FRONT.items():
         text = text.replace(f"](../{source}", f"]({name}").replace(f"]({source}", f"]({name}")
     text = text.replace("](../../docs/", "](../../")

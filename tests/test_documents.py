@@ -102,7 +102,7 @@ def test_shell_blocks_name_commands_that_there_are(document, provider, tmp_path,
     Path("chats.jsonl").write_text(json.dumps(CHATS))
     Path("prompt.txt").write_text("Help {name} with ferries.")
     Path("trajectories.jsonl").write_text(json.dumps({"messages": TALK, "feedback": "too long"}))
-    verbs = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    verbs = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for kind, text in blocks(document):
         if kind not in ("bash", "console"):
             continue
