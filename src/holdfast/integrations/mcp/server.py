@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import Annotated, Any, TypeVar
 
 from mcp.server.auth.provider import TokenVerifier
@@ -14,7 +15,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, CallToolResult, TextContent, ToolAnnotations
 
-from holdfast import __version__, wording
+from holdfast import wording
 from holdfast.errors import InputError, StoreBusy
 from holdfast.flow import Flow, arun
 from holdfast.integrations.mcp import changing, reading
@@ -72,7 +73,7 @@ def build(
         name,
         title="Long-term memory",
         instructions=wording.text(told) if instructions is None else instructions,
-        version=__version__,
+        version=version("holdfast"),
         token_verifier=token_verifier,
         auth=auth,
         tools=face.tools(read_only),
