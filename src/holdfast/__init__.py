@@ -37,14 +37,14 @@ if TYPE_CHECKING:
         aconsolidate,
         consolidate,
     )
-    from holdfast.managers.episodes import create_episode_manager
-    from holdfast.managers.later import ReflectionExecutor
-    from holdfast.managers.memory_manager import create_memory_enricher, create_memory_manager
-    from holdfast.managers.store_manager import (
-        MemoryStoreManager,
+    from holdfast.managers.creating import (
         create_memory_store_enricher,
         create_memory_store_manager,
     )
+    from holdfast.managers.episodes import create_episode_manager
+    from holdfast.managers.later import ReflectionExecutor
+    from holdfast.managers.memory_manager import create_memory_enricher, create_memory_manager
+    from holdfast.managers.store_manager import MemoryStoreManager
     from holdfast.managers.summaries import ConversationSummary, create_thread_summarizer
     from holdfast.memory import (
         Change,
@@ -122,11 +122,11 @@ _ROOMS = {
     "holdfast.managers.episodes": ("create_episode_manager",),
     "holdfast.managers.later": ("ReflectionExecutor",),
     "holdfast.managers.memory_manager": ("create_memory_enricher", "create_memory_manager"),
-    "holdfast.managers.store_manager": (
-        "MemoryStoreManager",
+    "holdfast.managers.creating": (
         "create_memory_store_enricher",
         "create_memory_store_manager",
     ),
+    "holdfast.managers.store_manager": ("MemoryStoreManager",),
     "holdfast.managers.summaries": ("ConversationSummary", "create_thread_summarizer"),
     "holdfast.memory": (
         "Change",

@@ -36,7 +36,8 @@ from holdfast.flow import Call, Flow
 from holdfast.graphs.node import Node
 from holdfast.graphs.places import place_of
 from holdfast.graphs.settings import model_of, read_settings
-from holdfast.managers.store_manager import MemoryStoreManager, create_memory_store_manager
+from holdfast.managers.creating import create_memory_store_manager
+from holdfast.managers.store_manager import MemoryStoreManager
 from holdfast.memory import Message
 from holdfast.trajectories import Trajectory, read_trajectories, rendered_feedback
 

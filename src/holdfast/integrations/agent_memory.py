@@ -15,13 +15,10 @@ from langgraph.store.base import BaseStore
 from holdfast.errors import ConfigurationError, InputError, shown
 from holdfast.flow import Call, Flow, arun, run
 from holdfast.history import Said
+from holdfast.managers.creating import create_memory_store_manager
 from holdfast.managers.keeping import keep
 from holdfast.managers.later import ReflectionExecutor
-from holdfast.managers.store_manager import (
-    NAMESPACE,
-    MemoryStoreManager,
-    create_memory_store_manager,
-)
+from holdfast.managers.store_manager import NAMESPACE, MemoryStoreManager
 from holdfast.memory import Message
 from holdfast.namespace import NamespaceTemplate, current_config, thread_of
 from holdfast.retrieval.asked import Scope, places_of, read_asked
