@@ -1,0 +1,90 @@
+"""What is told to the model that summarises: all of it, in parts that it can read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage
+
+from holdfast import wording
+from holdfast.memory import Message
+from holdfast.wording import read_messages, render_messages
+
+SMALLEST = 64
+"""Texts of so few characters are not split, however little a request may hold."""
+
+_GAP = re.compile(r"\s+")
+
+
+def parts(
+    messages: Iterable[AnyMessage], budget: int, count: Callable[[Sequence[BaseMessage]], int]
+) -> Iterator[HumanMessage]:
+    """Yield a conversation as quoted data, in as many messages as the budget asks for.
+
+    It is quoted, and by one speaker, because providers refuse tool calls where no tools are
+    offered and conversations that the assistant begins, and because a model that is handed a
+    conversation as its own goes on with it.
+
+    Args:
+        messages: What is to be summarised, in order. A long one is split.
+        budget: How many tokens each part may have.
+        count: Counts tokens.
+
+    Example:
+        >>> (told,) = parts([HumanMessage("Tea, please.")], 100, len)
+        >>> print(told.content)
+        <conversation>
+        <message role="user">Tea, please.</message>
+        </conversation>
+    """
+    gathered: list[Message] = []
+    size = 0
+    for message in read_messages(messages):
+        for piece in _pieces(message, lambda m: count([_told([m])]), budget):
+            cost = count([_told([piece])])
+            if gathered and size + cost > budget:
+                yield _told(gathered)
+                gathered, size = [], 0
+            gathered.append(piece)
+            size += cost
+    if gathered:
+        yield _told(gathered)
+
+
+def _told(messages: Sequence[Message]) -> HumanMessage:
+    conversation = render_messages(messages)
+    return HumanMessage(wording.text("summary_conversation", conversation=conversation))
+
+
+def _pieces(message: Message, cost: Callable[[Message], int], budget: int) -> Iterator[Message]:
+    """Yield a message, in pieces if it has more tokens than fit; together they say all of it."""
+    if cost(message) <= budget:
+        yield message
+        return
+    if message.text:
+        bare = replace(message, calls=())
+        for text in split(message.text, lambda t: cost(replace(bare, text=t)) <= budget):
+            yield replace(bare, text=text)
+    for tool, arguments in message.calls:
+        bare = replace(message, text="", calls=())
+        for text in split(arguments, lambda t: cost(replace(bare, calls=((tool, t),))) <= budget):
+            yield replace(bare, calls=((tool, text),))
+
+
+def split(text: str, fits: Callable[[str], bool]) -> Iterator[str]:
+    """Yield a text in pieces that fit, cut between words where there are any.
+
+    Example:
+        >>> list(split("one two " * 16, lambda piece: len(piece) <= 64))[0][-8:]
+        'one two '
+    """
+    if len(text) <= SMALLEST or fits(text):
+        yield text
+        return
+    middle = len(text) // 2
+    gaps = [gap.end() for gap in _GAP.finditer(text, middle - middle // 2, middle + middle // 2)]
+    place = min(gaps, key=lambda end: abs(end - middle), default=middle)
+    yield from split(text[:place], fits)
+    yield from split(text[place:], fits)
