@@ -189,7 +189,9 @@ class Planner:
         counts = list(accumulate((len(unit.messages) for unit in found), initial=0))
         newest = next((n for n, unit in enumerate(found) if unit.messages[0] is talk.newest), -1)
         own = sizes[newest] if newest >= 0 else self._count([talk.newest] if talk.newest else [])
-        room = limits.tokens - limits.summary_tokens - self._count(self._told(talk, "", []))
+        room = (
+            limits.tokens - limits.summary_tokens - self._count(self._assemble(talk.head, "", []))
+        )
 
         def left(place: int) -> tuple[int, int]:
             carried = place > newest and talk.newest is not None
@@ -211,11 +213,6 @@ class Planner:
         eased = (p for p in later if good(p) and left(p)[0] <= max(room // 2, left(size - 1)[0]))
         return next(eased, size - 1 if left(size - 1)[0] <= room else size)
 
-    def _told(
-        self, talk: Conversation, summary: str, kept: Sequence[AnyMessage]
-    ) -> list[AnyMessage]:
-        return self._assemble(talk.head, summary, kept)
-
     def _limit(self, talk: Conversation, gone: Sequence[AnyMessage]) -> int:
         """Return how many tokens the result may have.
 
@@ -225,7 +222,7 @@ class Planner:
         limits = self._limits
         if gone or talk.running is not None:
             words = " ".join(["so"] * min(PROBE, limits.summary_tokens))
-            least = self._count(self._told(talk, words, talk.kept(gone)))
+            least = self._count(self._assemble(talk.head, words, talk.kept(gone)))
         else:
             least = self._count([*talk.head, *talk.kept()])
         limit = limits.tokens if least <= limits.tokens else limits.most

@@ -51,8 +51,8 @@ def read_running(given: Any) -> RunningSummary | None:
         InputError: It is neither None nor has a running summary's fields.
 
     Example:
-        >>> read_running({"summary": "Tea.", "summarized_message_ids": ["1"]})
-        RunningSummary(summary='Tea.', summarized_message_ids={'1'}, last_summarized_message_id=None)
+        >>> read_running({"summary": "Tea.", "summarized_message_ids": ["1"]}).summary
+        'Tea.'
     """
     if given is None:
         return None

@@ -99,8 +99,8 @@ def summarize_messages(
         ... ]
         >>> model = ScriptedModel(["The user had tea with lemon."])
         >>> result = summarize_messages(
-        ...     talk, running_summary=None, model=model, max_tokens=40, max_summary_tokens=10,
-        ...     max_tokens_before_summary=20,
+        ...     talk, running_summary=None, model=model, max_tokens=100,
+        ...     max_tokens_before_summary=20, max_summary_tokens=10,
         ... )
         >>> [message.content for message in result.messages]
         ['Summary of the conversation so far: The user had tea with lemon.', 'Thanks!']

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, cast
 
@@ -107,7 +107,7 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
         model = settings.model
         self._model = model if isinstance(model, Runnable) else resolve_model(model)
         self._settings = settings
-        self._count = cast("Callable[[Sequence[BaseMessage]], int]", settings.token_counter)
+        self._count = settings.token_counter
         self._planner = Planner(self._limits, settings.token_counter, self._assembled)
         larger = max(settings.max_tokens, self._limits.tokens_before)
         self._part = settings.max_tokens_to_summarize or larger

@@ -41,14 +41,18 @@ def parts(
     """
     gathered: list[Message] = []
     size = 0
+
+    def cost(message: Message) -> int:
+        return count([HumanMessage(render_messages([message]))])
+
     for message in read_messages(messages):
-        for piece in _pieces(message, lambda m: count([_told([m])]), budget):
-            cost = count([_told([piece])])
-            if gathered and size + cost > budget:
+        for piece in _pieces(message, cost, budget):
+            tokens = cost(piece)
+            if gathered and size + tokens > budget:
                 yield _told(gathered)
                 gathered, size = [], 0
             gathered.append(piece)
-            size += cost
+            size += tokens
     if gathered:
         yield _told(gathered)
 
@@ -64,13 +68,28 @@ def _pieces(message: Message, cost: Callable[[Message], int], budget: int) -> It
         yield message
         return
     if message.text:
-        bare = replace(message, calls=())
-        for text in split(message.text, lambda t: cost(replace(bare, text=t)) <= budget):
-            yield replace(bare, text=text)
-    for tool, arguments in message.calls:
-        bare = replace(message, text="", calls=())
-        for text in split(arguments, lambda t: cost(replace(bare, calls=((tool, t),))) <= budget):
-            yield replace(bare, calls=((tool, text),))
+        yield from _split(replace(message, calls=()), _with_text, cost, budget)
+    for call in message.calls:
+        yield from _split(replace(message, text="", calls=(call,)), _with_arguments, cost, budget)
+
+
+def _split(
+    message: Message,
+    with_text: Callable[[Message, str], Message],
+    cost: Callable[[Message], int],
+    budget: int,
+) -> Iterator[Message]:
+    text = message.text or message.calls[0][1]
+    pieces = split(text, lambda piece: cost(with_text(message, piece)) <= budget)
+    return (with_text(message, piece) for piece in pieces)
+
+
+def _with_text(message: Message, text: str) -> Message:
+    return replace(message, text=text)
+
+
+def _with_arguments(message: Message, text: str) -> Message:
+    return replace(message, calls=((message.calls[0][0], text),))
 
 
 def split(text: str, fits: Callable[[str], bool]) -> Iterator[str]:
