@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, MessagesState, StateGraph
 from pydantic import BaseModel
 
@@ -293,6 +294,19 @@ def test_a_long_message_is_no_error_where_late_summaries_leave_room(summarize):
         max_summary_tokens=100,
     )  # fmt: skip
     assert [m.id for m in result.messages] == [None, "3"]
+
+
+def test_calls_and_results_in_anthropics_blocks_stay_together(summarize):
+    def call(n):
+        block = {"type": "tool_use", "name": "look", "input": {}, "id": f"c{n}"}
+        found = {"type": "tool_result", "tool_use_id": f"c{n}", "content": words(40, f"mark{n}.")}
+        return [AIMessage([block], id=f"a{n}"), HumanMessage([found], id=f"r{n}")]
+
+    talk = [human("q"), *call(1), *call(2), *call(3)]
+    model = ScriptedModel(["Looked twice."])
+    result = summarize(talk, model=model, max_tokens=170, max_summary_tokens=20)
+    assert [m.id for m in result.messages] == [None, "q", "a3", "r3"]
+    assert "mark2." in shown_to(model)
 
 
 # What is summarised
@@ -599,6 +613,15 @@ def test_a_node_reads_states_of_every_form():
     assert update["context"]["more"] == 1
     with pytest.raises(InputError, match="no messages at 'chat'"):
         node.invoke({"messages": TALK})
+
+
+def test_a_running_summary_outlives_a_strict_checkpoint():
+    serde = JsonPlusSerializer(allowed_msgpack_modules=None)
+    running = RunningSummary("Hellos.", {"1", "2"}, "2")
+    restored = serde.loads_typed(serde.dumps_typed({"running_summary": running}))
+    node = SummarizationNode(model=ScriptedModel(), **SMALL)
+    update = node.invoke({"messages": TALK, "context": restored})
+    assert update["context"]["running_summary"] == running
 
 
 # Long-term memory

@@ -15,7 +15,7 @@ from langchain_core.messages import AnyMessage, SystemMessage
 from holdfast.errors import InputError, shown
 from holdfast.short_term.counting import TokenCounter
 from holdfast.short_term.running import RunningSummary
-from holdfast.short_term.units import Unit, units
+from holdfast.short_term.units import Unit, role_of, units
 
 PROBE = 16
 """How many tokens must be left for a summary, so that it can say anything."""
@@ -240,8 +240,8 @@ class Planner:
 
 def _begins_well(messages: Sequence[AnyMessage]) -> bool:
     """Tell whether a conversation may begin so: Anthropic wants the user's words first."""
-    first = next((unit for unit in units(messages) if unit.role != "system"), None)
-    return first is None or first.role == "user"
+    roles = (role_of(message) for message in messages)
+    return next((role for role in roles if role != "system"), "user") == "user"
 
 
 def _open(last: Unit) -> bool:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.messages import AnyMessage, BaseMessage, SystemMessage
+from langchain_core.messages import AnyMessage, BaseMessage
 
 from holdfast.wording import read_messages
+
+_ROLES = {"human": "user", "ai": "assistant", "tool": "tool", "system": "system"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,8 @@ def units(messages: Iterable[AnyMessage]) -> list[Unit]:
 
 def role_of(message: BaseMessage) -> str:
     """Return whose message it is; results in Anthropic's blocks are a tool's, not the user's."""
-    if isinstance(message, SystemMessage):
-        return "system"
-    return read_messages([message])[0].role
+    plain = _ROLES.get(message.type) if isinstance(message.content, str) else None
+    return plain or read_messages([message])[0].role
 
 
 def _asks(message: BaseMessage) -> tuple[str, ...]:
