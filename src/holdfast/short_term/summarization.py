@@ -75,8 +75,9 @@ def summarize_messages(
         max_messages_before_summary: From how many messages on, that no summary stands for, they are
             summarised in any case.
         max_tokens_to_summarize: How many tokens of conversation the model is shown at once; what is
-            longer is summarised in steps. By default the larger of `max_tokens` and
-            `max_tokens_before_summary`.
+            longer is summarised in steps. By default half as many again as the larger of
+            `max_tokens` and `max_tokens_before_summary`; set it where that is more than the model
+            takes.
         manager: Keeps what is summarised away: a Runnable that takes `{"messages": [...]}`, such as
             `create_memory_store_manager(None, ...)`, which keeps it word for word.
         config: Of this call; inside a graph it may be left out.

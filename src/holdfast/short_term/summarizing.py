@@ -110,7 +110,8 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
         self._count = settings.token_counter
         self._planner = Planner(self._limits, settings.token_counter, self._assembled)
         larger = max(settings.max_tokens, self._limits.tokens_before)
-        self._part = settings.max_tokens_to_summarize or larger
+        # What starts a summary is a little more than the limit: one more turn, and its quotes.
+        self._part = settings.max_tokens_to_summarize or larger * 3 // 2
 
     def flow(self, input: Conversed, config: RunnableConfig) -> Flow[SummarizationResult]:
         """Return the work for one input as a flow."""
