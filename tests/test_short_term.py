@@ -551,7 +551,7 @@ async def test_a_node_keeps_a_graphs_messages_short(how):
     model = ScriptedModel(lambda request: words(25, "answer"))
     graph, config = graph_of(node, model), {"configurable": {"thread_id": "t"}}
     streamed = []
-    for turn in range(6):
+    for turn in range(9):
         given = {"messages": [("user", words(25, f"turn{turn}"))]}
         if how == "sync":
             parts = list(graph.stream(given, config, stream_mode="messages"))
@@ -559,7 +559,7 @@ async def test_a_node_keeps_a_graphs_messages_short(how):
             parts = [part async for part in graph.astream(given, config, stream_mode="messages")]
         streamed += [chunk.content for chunk, _ in parts if chunk.type == "AIMessageChunk"]
     state = graph.get_state(config).values
-    assert len(state["messages"]) == 12
+    assert len(state["messages"]) == 18
     assert state["context"]["running_summary"].summary == "second summary"
     assert count_tokens(state["summarized_messages"]) <= 200
     assert "answer" in streamed

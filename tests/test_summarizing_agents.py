@@ -127,12 +127,12 @@ async def test_the_running_summary_goes_on_from_turn_to_turn(ask):
     model = ScriptedModel(lambda request: "Yes, of course. " * 8)
     short = SummarizationMiddleware(summarizer, max_tokens=300, max_summary_tokens=30)
     agent = create_agent(model, middleware=[short], checkpointer=InMemorySaver())
-    for n in range(8):
+    for n in range(16):
         await ask(agent, f"Question {n}: " + "why " * 30)
     assert 2 <= len(summarizer.requests) <= 4
     for n, request in enumerate(summarizer.requests[1:], 1):
         assert f"Summary {n}." in request.text
-    told = [request.text.count(f"Question {n}:") for n in range(8) for request in
+    told = [request.text.count(f"Question {n}:") for n in range(16) for request in
             summarizer.requests]  # fmt: skip
     assert max(told) == 1
     assert "Summary" in model.requests[-1].text
