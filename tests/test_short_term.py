@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import itertools
+import threading
 
 import pytest
 from hypothesis import given, settings
@@ -138,7 +139,7 @@ def must_fit(messages, result, most, count):
 
 
 @given(conversations(), limits, st.sampled_from([2, 30, 400]), st.data())
-@settings(max_examples=120)
+@settings(max_examples=200)
 def test_whatever_is_cut_both_providers_take_what_is_left(messages, given, length, data):
     count = given["token_counter"]
     most = max(given["max_tokens"], given["max_tokens_before_summary"] or 0)
@@ -173,7 +174,7 @@ def test_whatever_is_cut_both_providers_take_what_is_left(messages, given, lengt
 
 
 @given(conversations(crooked=True), limits)
-@settings(max_examples=80)
+@settings(max_examples=120)
 def test_where_results_are_missing_a_summary_mends_it(messages, given):
     model = in_summary(5)
     try:
@@ -191,7 +192,7 @@ def test_where_results_are_missing_a_summary_mends_it(messages, given):
 
 
 @given(conversations(), limits, st.data())
-@settings(max_examples=60)
+@settings(max_examples=100)
 def test_history_may_be_edited_between_two_turns(messages, given, data):
     model = in_summary(5)
     end = data.draw(st.integers(1, len(messages)))
@@ -490,6 +491,19 @@ def test_counts_include_calls_and_pictures_once():
     assert count_tokens([both]) < 200
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 90_000}}
     assert 500 < count_tokens([HumanMessage([picture])]) < 2000
+
+
+async def test_a_counter_that_blocks_does_not_block_the_loop():
+    threads = set()
+
+    def count(messages):
+        threads.add(threading.get_ident())
+        return count_tokens(messages)
+
+    model = in_summary(300)  # too long, so that it is counted again and again
+    await asummarize_messages(TALK, running_summary=None, model=model, token_counter=count, **SMALL)
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 # Callbacks, and graphs

@@ -1,18 +1,21 @@
 """`SummarizationMiddleware` in agents, with the providers' own clients."""
 
+import itertools
+import random
+
 import httpx
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import ModelRetryMiddleware
 from langchain_anthropic import ChatAnthropic
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 
 from holdfast import create_memory_store_manager, open_store, recall
 from holdfast.errors import ConfigurationError, InputError
 from holdfast.integrations import SummarizationMiddleware
-from holdfast.short_term import count_tokens
+from holdfast.short_term import count_tokens, summarize_messages
 from holdfast.testing import LocalProvider, ScriptedModel
 from provider_rules import refusals
 
@@ -173,6 +176,57 @@ async def test_what_cannot_work_is_told(ask):
     agent = create_agent(ScriptedModel(), middleware=[short])
     with pytest.raises(InputError, match="newest message of the user"):
         await ask(agent, "word " * 400)
+
+
+@pytest.mark.parametrize("how", ["sync", "async"])
+async def test_the_summary_is_not_streamed_as_the_agents_words(how):
+    short = SummarizationMiddleware(
+        ScriptedModel(["A secret summary."]), max_tokens=500, max_messages_before_summary=3
+    )
+    agent = create_agent(ScriptedModel(["An answer."]), middleware=[short])
+    given = {"messages": [HumanMessage("1"), AIMessage("2"), HumanMessage("3")]}
+    if how == "sync":
+        parts = list(agent.stream(given, stream_mode="messages"))
+    else:
+        parts = [part async for part in agent.astream(given, stream_mode="messages")]
+    assert "".join(chunk.content for chunk, _ in parts) == "An answer."
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_clients_send_what_is_left_of_random_conversations(client, seed):
+    draw = random.Random(seed)
+    messages, ids = [], itertools.count()
+
+    def add(kind, **more):
+        n = next(ids)
+        messages.append(kind(f"mark{n} " + "word " * draw.choice([1, 20, 90]), id=str(n), **more))
+
+    for _ in range(5):
+        add(HumanMessage)
+        for _ in range(draw.randrange(3)):
+            calls = [f"c{next(ids)}" for _ in range(draw.randrange(1, 4))]
+            made = [{"name": "look_up", "args": {"harbour": name}, "id": name} for name in calls]
+            add(AIMessage, tool_calls=made)
+            for name in draw.sample(calls, len(calls)):
+                add(ToolMessage, tool_call_id=name)
+        add(AIMessage)
+    add(HumanMessage)
+    running = None
+    with LocalProvider(lambda request: "Yes.") as server:
+        model = client(server)
+        for end in range(1, len(messages) + 1):
+            if refusals(messages[:end]) or messages[end - 1].type == "ai":
+                continue  # no model is asked here
+            result = summarize_messages(
+                messages[:end],
+                running_summary=running,
+                model=model,
+                max_tokens=draw.choice([250, 400, 600]),
+                max_summary_tokens=20,
+            )
+            running = result.running_summary
+            model.invoke(result.messages)  # a refusal is an error of the client
+    assert running is not None
 
 
 def test_two_agents_may_share_one():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, cast
 
@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from holdfast import wording
 from holdfast.errors import ConfigurationError, ModelAnswerError, shown
 from holdfast.extract import resolve_model
-from holdfast.flow import Ask, Flow, FlowRunnable, Hand
+from holdfast.flow import Ask, Call, Flow, FlowRunnable, Hand
 from holdfast.short_term.counting import TokenCounter
 from holdfast.short_term.planning import (
     Limits,
@@ -117,7 +117,7 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
         """Return the work for one input as a flow."""
         messages, running = list(input["messages"]), read_running(input["running_summary"])
         talk = read_conversation(messages, running, lambda s: self._assembled([], s, []))
-        plan = self._planner.plan(talk)
+        plan = yield Call(self._planner.plan, (talk,))  # a user's counter may block
         if plan is not None:
             running = yield from self._summarized(plan, talk.head, running)
         if running is None:
@@ -131,7 +131,7 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
         if plan.gone and self._settings.manager is not None:
             yield Hand(self._settings.manager, {"messages": list(plan.gone)})
         summary = running.summary if running else None
-        for part in parts(plan.gone, self._part, self._count):
+        for part in (yield Call(self._parts, (plan,))):
             summary = yield from self._extended(summary, part)
         if summary is None:
             return None
@@ -141,10 +141,13 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
         ids = {str(message.id) for message in plan.gone}
         return RunningSummary(summary, done | ids, plan.gone[-1].id if plan.gone else last)
 
+    def _parts(self, plan: Plan) -> list[HumanMessage]:
+        return list(parts(plan.gone, self._part, self._count))
+
     def _extended(self, summary: str | None, part: HumanMessage) -> Flow[str]:
         given: dict[str, Any] = {
             "messages": [part],
-            "max_summary_tokens": self._limits.summary_tokens,
+            "max_summary_tokens": self._limits.summary_tokens or self._limits.tokens,
         }
         prompt = self._settings.initial_summary_prompt
         if summary is not None:
@@ -160,9 +163,8 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
         """
         for _ in range(2):
             answer = yield Ask(self._model, messages)
-            text = answer if isinstance(answer, str) else str(answer.text)
-            if text.strip():
-                return text.strip()
+            if text := _words(answer):
+                return text
         raise ModelAnswerError(
             f"The model gave an empty summary, twice: {shown(answer)}. Nothing was summarised, and "
             "all messages are as they were. A limit of tokens that thinking uses up is a common "
@@ -175,20 +177,15 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
         def fits(text: str) -> bool:
             return self._count(self._assembled(head, text, plan.kept)) <= plan.limit
 
-        if fits(summary):
+        if (yield Call(fits, (summary,))):
             return summary
-        room = plan.limit - self._count(self._assembled(head, "", plan.kept))
+        room = plan.limit - (yield Call(self._count, (self._assembled(head, "", plan.kept),)))
         tokens = str(max(1, min(room, self._limits.summary_tokens or room)))
         request = wording.text("summary_shorter", summary=quoted(summary), tokens=tokens)
-        shorter = yield from self._asked([HumanMessage(request)])
-        if fits(shorter):
-            return shorter
-        low, high = 0, min(len(shorter), len(summary))
-        shorter = min(shorter, summary, key=len)
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if fits(shorter[:middle] + _CUT) else (low, middle - 1)
-        return shorter[:low].rstrip() + _CUT
+        answer = yield Ask(self._model, [HumanMessage(request)])
+        shorter = min(_words(answer) or summary, summary, key=len)
+        cut: str = yield Call(_cut, (shorter, fits))
+        return cut
 
     def _assembled(
         self, head: Sequence[AnyMessage], summary: str, kept: Sequence[AnyMessage]
@@ -200,3 +197,18 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
             system_message=list(head), summary=summary, messages=[*instructions, *said]
         )
         return cast("list[AnyMessage]", made)
+
+
+def _words(answer: Any) -> str:
+    return (answer if isinstance(answer, str) else str(answer.text)).strip()
+
+
+def _cut(text: str, fits: Callable[[str], bool]) -> str:
+    """Return as much of a text as fits, with a mark where something is missing."""
+    if fits(text):
+        return text
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(text[:middle] + _CUT) else (low, middle - 1)
+    return text[:low].rstrip() + _CUT

@@ -24,8 +24,8 @@ def parts(
     """Yield a conversation as quoted data, in as many messages as the budget asks for.
 
     It is quoted, and by one speaker, because providers refuse tool calls where no tools are
-    offered and conversations that the assistant begins, and because a model that is handed a
-    conversation as its own goes on with it.
+    offered (Amazon Bedrock) and conversations that the assistant begins (Anthropic), and because a
+    model that is handed a conversation as its own goes on with it.
 
     Args:
         messages: What is to be summarised, in order. A long one is split.
