@@ -421,6 +421,13 @@ def test_a_summary_that_is_too_long_is_written_anew(summarize):
     assert "at most 20 tokens" in said(model.requests[1])
 
 
+def test_room_for_a_summary_is_kept_even_where_none_is_asked_for(summarize):
+    talk = [human("1", words(90)), human("2", words(40)), ai("3", words(25)), human("4", words(46))]
+    result = summarize(talk, model=in_summary(300), max_tokens=200, max_summary_tokens=0)
+    assert 150 <= count_tokens(result.messages) <= 200
+    assert len(result.running_summary.summary) > 40
+
+
 def test_a_summary_that_stays_too_long_is_cut_visibly(summarize):
     model = in_summary(300)
     result = summarize(TALK, model=model, **SMALL)

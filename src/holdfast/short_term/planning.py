@@ -17,8 +17,8 @@ from holdfast.short_term.counting import TokenCounter
 from holdfast.short_term.running import RunningSummary
 from holdfast.short_term.units import Unit, role_of, units
 
-PROBE = 16
-"""How many tokens must be left for a summary, so that it can say anything."""
+PROBE = "so " * 16
+"""As much as must fit of a summary, whatever is kept free for it, so that it can say anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +189,8 @@ class Planner:
         counts = list(accumulate((len(unit.messages) for unit in found), initial=0))
         newest = next((n for n, unit in enumerate(found) if unit.messages[0] is talk.newest), -1)
         own = sizes[newest] if newest >= 0 else self._count([talk.newest] if talk.newest else [])
-        room = (
-            limits.tokens - limits.summary_tokens - self._count(self._assemble(talk.head, "", []))
-        )
+        bare = self._count(self._assemble(talk.head, "", [])) + limits.summary_tokens
+        room = limits.tokens - max(bare, self._count(self._assemble(talk.head, PROBE, [])))
 
         def left(place: int) -> tuple[int, int]:
             carried = place > newest and talk.newest is not None
@@ -221,8 +220,7 @@ class Planner:
         """
         limits = self._limits
         if gone or talk.running is not None:
-            words = " ".join(["so"] * min(PROBE, limits.summary_tokens))
-            least = self._count(self._assemble(talk.head, words, talk.kept(gone)))
+            least = self._count(self._assemble(talk.head, PROBE, talk.kept(gone)))
         else:
             least = self._count([*talk.head, *talk.kept()])
         limit = limits.tokens if least <= limits.tokens else limits.most
