@@ -33,8 +33,11 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/background.py
 	$(BIN)/python benchmarks/quoting.py
 
+# Runs every example, draws the pictures anew, and builds the site in `site`.
 docs: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/test_documents.py
+	$(BIN)/python scripts/pictures.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

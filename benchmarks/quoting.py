@@ -26,6 +26,7 @@ MARKED = re.compile(
 )
 OVERALL = "all questions"
 SHOWN = ("langgraph", "bm25", "dense", "rrf", "zsum", "holdfast-words", "holdfast")
+TAKEN = ("good", "neutral", "bad")
 METRICS = ("recall@5", "recall@10", "all@10", "MRR", "session recall@5", "all in 1000")
 
 
@@ -185,6 +186,26 @@ def background() -> Iterator[str]:
         )
 
 
+def prompts() -> Iterator[str]:
+    """Yield what a gate lets in and keeps out."""
+    whole = result("prompts")
+    yield (
+        f"{whole['seeds']} simulated runs of each row; the gain of a score from 0 to 1 on fresh "
+        f"trajectories, with the 95 % interval; {source('prompts', whole)}."
+    )
+    yield ""
+    yield "| proposed | gate | gain | good taken, % | neutral, % | bad, % |"
+    yield "|---|---|---:|---:|---:|---:|"
+    for proposed, rows in whole["cases"].items():
+        for gate, row in rows.items():
+            gain = row["gain"]
+            taken = " | ".join(f"{100 * row['taken'][kind]:.1f}" for kind in TAKEN)
+            yield (
+                f"| {proposed} | {'yes' if gate == 'gate' else 'no'} | {gain['mean']:+.3f} "
+                f"({gain['low']:+.3f} to {gain['high']:+.3f}) | {taken} |"
+            )
+
+
 FIGURES: dict[str, Callable[[], Iterator[str]]] = {
     "recall-short": recall_short,
     "recall": recall_whole,
@@ -193,6 +214,7 @@ FIGURES: dict[str, Callable[[], Iterator[str]]] = {
     "habits": habits,
     "stores": stores,
     "background": background,
+    "prompts": prompts,
 }
 
 

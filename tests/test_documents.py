@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from holdfast import SqliteStore
 from holdfast.cli import app
-from holdfast.testing import LocalProvider
+from holdfast.testing import LocalProvider, ProviderError
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -26,10 +26,15 @@ CHATS = {
     "questions": [{"text": "What is Ines allergic to?", "evidence": ["m1"]}],
 }
 
-# What a real model might answer, where a document names one.
+# What a real model might answer, where a document names one, to requests that hold all these words.
 ANSWERS = {
+    ("What can Ines not eat?", "allergic to peanuts"): "Peanuts: your sister is allergic to them.",
+    "My sister Ines is allergic": "I'll mind that.",
     "harbour office": [("Memory", {"content": "Nora starts at the harbour office on 4 May."})],
     "The move is on 25 April": [("Memory", {"content": "Nora moves to Lisbon on 25 April."})],
+    "Help {name} with ferries.": [
+        ("rewrite_prompt", {"prompt": "Help {name} with ferries. Answer in one sentence."})
+    ],
     "Bob now leads": [("Memory", {"content": "Bob leads the ML team."})],
 }
 
@@ -40,7 +45,10 @@ def blocks(document):
 
 def answer(request):
     asked = json.dumps(request.text, ensure_ascii=False)
-    return next(reply for words, reply in ANSWERS.items() if words in asked)
+    for words, reply in ANSWERS.items():
+        if all(one in asked for one in ([words] if isinstance(words, str) else words)):
+            return reply
+    raise ProviderError(400, f"No document's model answers: {asked}")
 
 
 def stores_in(names):
@@ -82,11 +90,13 @@ def test_python_blocks_run_and_print_what_stands_under_them(
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_shell_blocks_name_commands_that_there_are(document, tmp_path, monkeypatch):
+def test_shell_blocks_name_commands_that_there_are(document, provider, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOLDFAST_STORE", str(tmp_path / "memory.db"))
     Path("talk.json").write_text(json.dumps(TALK))
     Path("chats.jsonl").write_text(json.dumps(CHATS))
+    Path("prompt.txt").write_text("Help {name} with ferries.")
+    Path("trajectories.jsonl").write_text(json.dumps({"messages": TALK, "feedback": "too long"}))
     verbs = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for kind, text in blocks(document):
         if kind not in ("bash", "console"):

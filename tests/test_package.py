@@ -15,6 +15,11 @@ import pytest
 import holdfast
 
 PUBLIC = {
+    "AgentMemory",
+    "Recall",
+    "MemoryMiddleware",
+    "recall_node",
+    "reflect_node",
     "Episode",
     "Episodes",
     "FoundTriple",

@@ -20,7 +20,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain.chat_models import init_chat_model
 from langchain.embeddings import init_embeddings
-from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import (
     AIMessage,
     HumanMessage,
@@ -28,7 +27,7 @@ from langchain_core.messages import (
     ToolMessage,
     message_chunk_to_message,
 )
-from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+from langchain_openai import OpenAIEmbeddings
 from pydantic import BaseModel
 
 from holdfast.testing.scripted import ScriptedModel
@@ -54,29 +53,6 @@ def search(query: str) -> str:
 def weather(city: str) -> str:
     """Tell the weather."""
     return city
-
-
-@pytest.fixture(scope="module")
-def transports():
-    """Return HTTP clients for OpenAI: to make them takes long, and they know no address."""
-    with openai.DefaultHttpxClient() as client:
-        # Without a connection the asynchronous one holds nothing that could stay open.
-        yield {"http_client": client, "http_async_client": openai.DefaultAsyncHttpxClient()}
-
-
-@pytest.fixture
-def chat(transports):
-    """Return a function that makes a real client of a provider."""
-
-    def make(provider, server, **settings):
-        settings = {"max_retries": 0, "api_key": "secret", **settings}
-        if provider == "anthropic":
-            settings = {"model": "claude-haiku-4-5", **settings}
-            return ChatAnthropic(base_url=server.anthropic_url, **settings)
-        settings = {"model": "gpt-5-mini", **transports, **settings}
-        return ChatOpenAI(base_url=server.openai_url, **settings)
-
-    return make
 
 
 @pytest.fixture(params=PROVIDERS)

@@ -422,9 +422,15 @@ def test_a_summary_that_is_too_long_is_written_anew(summarize):
 
 
 def test_room_for_a_summary_is_kept_even_where_none_is_asked_for(summarize):
-    talk = [human("1", words(90)), human("2", words(40)), ai("3", words(25)), human("4", words(46))]
-    result = summarize(talk, model=in_summary(300), max_tokens=200, max_summary_tokens=0)
-    assert 150 <= count_tokens(result.messages) <= 200
+    talk = [
+        human("1", words(150)),
+        human("2", words(60)),
+        ai("3", words(40)),
+        human("4", words(35)),
+    ]
+    settings = {"max_tokens": 200, "max_tokens_before_summary": 100, "max_summary_tokens": 0}
+    result = summarize(talk, model=in_summary(300), **settings)
+    assert count_tokens(result.messages) <= 200
     assert len(result.running_summary.summary) > 40
 
 

@@ -3,13 +3,10 @@
 import itertools
 import random
 
-import httpx
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import ModelRetryMiddleware
-from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 
 from holdfast import create_memory_store_manager, open_store, recall
@@ -28,25 +25,9 @@ def look_up(harbour: str) -> str:
 
 
 @pytest.fixture(params=["openai", "anthropic"])
-def client(request, monkeypatch):
-    """Makes a real client of a provider, whose requests close their connections."""
-
-    def send(transport, sent, **options):
-        sent.headers["connection"] = "close"
-        return original(transport, sent, **options)
-
-    def make(server):
-        if request.param == "anthropic":
-            return ChatAnthropic(
-                model="claude-haiku-4-5", base_url=server.anthropic_url, api_key="x", max_retries=0
-            )
-        return ChatOpenAI(
-            model="gpt-5-mini", base_url=server.openai_url, api_key="x", max_retries=0
-        )
-
-    original = httpx.Client.send
-    monkeypatch.setattr(httpx.Client, "send", send)
-    return make
+def client(request, chat, no_open_connections):
+    """Makes a real client of a provider."""
+    return lambda server: chat(request.param, server)
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         Version,
         Write,
     )
+    from holdfast.integrations.agent_memory import AgentMemory, Recall
+    from holdfast.integrations.middleware import MemoryMiddleware
+    from holdfast.integrations.nodes import recall_node, reflect_node
     from holdfast.job import Fence, Job, Outcome, Ticket
     from holdfast.jobs import Limits, Retry, Worker
     from holdfast.ledger import Ledger
@@ -103,6 +106,9 @@ _ROOMS = {
         "Version",
         "Write",
     ),
+    "holdfast.integrations.agent_memory": ("AgentMemory", "Recall"),
+    "holdfast.integrations.middleware": ("MemoryMiddleware",),
+    "holdfast.integrations.nodes": ("recall_node", "reflect_node"),
     "holdfast.job": ("Fence", "Job", "Outcome", "Ticket"),
     "holdfast.jobs": ("Limits", "Retry", "Worker"),
     "holdfast.ledger": ("Ledger",),
@@ -165,6 +171,7 @@ _ROOMS = {
 _WHERE = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
+    "AgentMemory",
     "AnnotatedTrajectory",
     "Change",
     "ChangeSet",
@@ -190,6 +197,7 @@ __all__ = [
     "Ledger",
     "Limits",
     "Memory",
+    "MemoryMiddleware",
     "MemoryPhase",
     "MemoryStoreManager",
     "MultiPromptOptimizerInput",
@@ -203,6 +211,7 @@ __all__ = [
     "PromptVersion",
     "Provenance",
     "Ranking",
+    "Recall",
     "Recalled",
     "Receipt",
     "Record",
@@ -250,6 +259,8 @@ __all__ = [
     "open_store",
     "recall",
     "recall_episodes",
+    "recall_node",
+    "reflect_node",
 ]
 
 

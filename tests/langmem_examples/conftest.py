@@ -7,8 +7,6 @@ models stand as the document prints them, wherever today's clients still take th
 import re
 from collections import deque
 
-import anthropic
-import openai
 import pytest
 from langchain_openai import OpenAIEmbeddings
 from langgraph.store.memory import InMemoryStore
@@ -60,23 +58,6 @@ class Provider:
         """The texts of which vectors were made."""
         received = self.server.requests
         return [t for r in received if r.path.endswith("/embeddings") for t in r.body["input"]]
-
-
-@pytest.fixture
-def no_open_connections(monkeypatch):
-    """Make every request close its connection: the cached clients would keep theirs open."""
-
-    def closing(send):
-        def once(client, request, **options):
-            request.headers["connection"] = "close"
-            return send(client, request, **options)
-
-        return once
-
-    for sdk in (openai, anthropic):
-        for default in (sdk.DefaultHttpxClient, sdk.DefaultAsyncHttpxClient):
-            # Which library that class comes from depends on the version of the SDK.
-            monkeypatch.setattr(default.__base__, "send", closing(default.__base__.send))
 
 
 @pytest.fixture

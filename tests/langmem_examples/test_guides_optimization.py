@@ -27,27 +27,53 @@ def talk(answer):
     ]
 
 
-def test_optimize_memory_prompt_metaprompt(provider):
-    """optimize_memory_prompt: a metaprompt optimizer of at most one step, with scores."""
-    provider.will_say(REWRITE)
+SAID = [
+    (talk("A long story ..."), None),
+    (talk("Rayleigh scattering."), {"score": 0.9, "comment": "Offer to say more."}),
+    (talk("Air and light ..."), {"revised": "Air scatters blue light."}),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "answers"),
+    [
+        ("metaprompt", {"max_reflection_steps": 1, "min_reflection_steps": 0}, [REWRITE]),
+        (
+            "gradient",
+            {"max_reflection_steps": 3, "min_reflection_steps": 1},
+            [THINK, ADVISE, REWRITE],
+        ),
+        ("prompt_memory", None, [REWRITE]),
+    ],
+)
+def test_optimize_memory_prompt(provider, kind, config, answers):
+    """optimize_memory_prompt, blocks 1 to 3: conversations without feedback, with a score and a
+    comment, and with a better answer."""
+    provider.will_say(*answers)
+    given = {"kind": kind} if config is None else {"kind": kind, "config": config}
+    optimizer = create_prompt_optimizer(MODEL, **given)
+    assert optimizer.invoke({"trajectories": SAID, "prompt": PROMPT}) == BETTER
+    assert len(provider.requests) == len(answers)
+    for words in ("score: 0.9", "Offer to say more.", "revised: Air scatters blue", "A long story"):
+        assert words in provider.prompts[0]
+
+
+def test_conceptual_guide_scores_a_trajectory(provider):
+    """001, blocks 7 and 8: a metaprompt optimizer of at most three steps."""
+    provider.will_say(THINK, REWRITE)
     optimizer = create_prompt_optimizer(
-        MODEL,
-        kind="metaprompt",
-        config={"max_reflection_steps": 1, "min_reflection_steps": 0},
+        MODEL, kind="metaprompt", config={"max_reflection_steps": 3}
     )
-    trajectories = [
-        (talk("A long story ..."), {"user_score": 0}),
-        (talk("Rayleigh scattering."), {"user_score": 1}),
-    ]
-    better = optimizer.invoke({"trajectories": trajectories, "prompt": PROMPT})
-    assert better == BETTER
-    assert len(provider.requests) == 1
+    trajectory = [*talk("In theory ..."), {"role": "user", "content": "Show me."}]
+    optimized = optimizer.invoke(
+        {"trajectories": [(trajectory, {"user_score": 0})], "prompt": PROMPT}
+    )
+    assert optimized == BETTER
     assert "user_score: 0" in provider.prompts[0]
-    assert "Rayleigh scattering." in provider.prompts[0]
 
 
 def test_optimize_memory_prompt_by_a_text_of_feedback(provider):
-    """optimize_memory_prompt: feedback in words, gradient by default."""
+    """Feedback in words, gradient by default."""
     provider.will_say(THINK, ADVISE, REWRITE)
     optimizer = create_prompt_optimizer(MODEL)
     trajectories = [(talk("A long story ..."), "Say it in one sentence first.")]
@@ -93,8 +119,8 @@ def test_optimize_compound_system(provider):
     optimizer = create_multi_prompt_optimizer(
         MODEL, kind="gradient", config={"max_reflection_steps": 3}
     )
-    feedback = {"quality": 0.2, "comments": "No sources."}
-    found = optimizer.invoke({"trajectories": [(talk("Thin."), feedback)], "prompts": prompts})
+    conversations = [(talk("Thin."), None), (talk("Thorough."), {"score": 0.95})]
+    found = optimizer.invoke({"trajectories": conversations, "prompts": prompts})
     assert [one["prompt"] for one in found] == [
         "Research the topic. Name three sources.",
         "Write the report.",

@@ -1,4 +1,7 @@
-"""holdfast inside other frameworks; names load when they are first used."""
+"""holdfast inside other frameworks: `create_agent`, graphs, and agents of any kind.
+
+Names load when they are first used.
+"""
 
 from __future__ import annotations
 

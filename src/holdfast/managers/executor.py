@@ -80,7 +80,8 @@ class LocalReflectionExecutor:
             raise ConfigurationError(f"keep must be a tuple of keys, got {keep!r}.")
         self.keep = tuple(keep)
         self._reflector = reflector
-        self._store = store
+        own = reflector.own_store if isinstance(reflector, MemoryStoreManager) else None
+        self._store = own if store is None else store
         self._max_wait = seconds(max_wait, "max_wait")
         self._work = work
         self._settings = {

@@ -70,7 +70,8 @@ def ReflectionExecutor(
         reflector: A memory manager, or any Runnable; or the name of a graph on a LangGraph server.
         namespace: For a graph, where its memories live. For a Runnable, where its jobs do, where
             it has no attribute `namespace`.
-        store: Where memories live; by default the store of the graph that submits.
+        store: Where memories live; by default the manager's own store, else that of the graph that
+            submits.
         keep: Keys of `configurable` that are stored with a job, for workers in other processes.
             Of a config, nothing else is stored.
         max_wait: Seconds for which a reflection is put off at most, by default an hour: a user

@@ -256,6 +256,11 @@ class MemoryStoreManager(DirectAccess):
         """
         return current_store(self._store, config)
 
+    @property
+    def own_store(self) -> BaseStore | None:
+        """The store that it was given; None where it takes that of the running graph."""
+        return self._store
+
     def using(self, store: BaseStore) -> MemoryStoreManager:
         """Return this manager on another store.
 

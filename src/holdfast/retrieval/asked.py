@@ -99,6 +99,7 @@ def read_asked(
     ranking: Ranking | None,
     as_of: datetime | str | None,
     record: bool,
+    said: Sequence[Any] = (),
 ) -> Asked:
     """Return what is asked for.
 
@@ -121,7 +122,8 @@ def read_asked(
     lane = lane if budget is None else min(lane, budget)
     time = instant(as_of, "as_of")
     lane = 0 if time else lane  # pins have no past
-    spoken = frozenset((message.role, message.text) for message in messages)
+    before = (*messages, *(read_messages(said) if said else ()))
+    spoken = frozenset((message.role, message.text) for message in before)
     noted = record and time is None
     return Asked(words, spoken, k, budget, lane, neighbours, ranking, time, noted)
 

@@ -48,6 +48,7 @@ def recall(
     as_of: datetime | str | None = None,
     ranking: Ranking | None = None,
     record: bool = True,
+    said: Sequence[Any] = (),
     config: RunnableConfig | None = None,
 ) -> Context:
     """Find what is remembered about a question, and what stands whatever is asked.
@@ -78,6 +79,8 @@ def recall(
             whether an assistant speaks. A store that is none of ours ranks by itself.
         record: Whether what is returned is noted as recalled, with the `thread_id` of `config`;
             see `note_recall` of a ledger. What was as of an earlier time is not noted.
+        said: Messages that are before the reader anyway, such as those of the conversation that
+            goes on: they are not found.
         config: A RunnableConfig, for the variables of the namespace.
 
     Returns:
@@ -97,9 +100,9 @@ def recall(
         >>> store.close()
     """
     asked = read_asked(
-        question, k, budget_tokens, standing_tokens, neighbours, ranking, as_of, record
+        question, k, budget_tokens, standing_tokens, neighbours, ranking, as_of, record, said
     )
-    return run(_flow(asked, places_of(namespace, store, config), current_config(config)))
+    return run(recalling(asked, places_of(namespace, store, config), current_config(config)))
 
 
 async def arecall(
@@ -114,13 +117,15 @@ async def arecall(
     as_of: datetime | str | None = None,
     ranking: Ranking | None = None,
     record: bool = True,
+    said: Sequence[Any] = (),
     config: RunnableConfig | None = None,
 ) -> Context:
     """Find what is remembered about a question, awaiting; see `recall`."""
     asked = read_asked(
-        question, k, budget_tokens, standing_tokens, neighbours, ranking, as_of, record
+        question, k, budget_tokens, standing_tokens, neighbours, ranking, as_of, record, said
     )
-    return await arun(_flow(asked, places_of(namespace, store, config), current_config(config)))
+    places = places_of(namespace, store, config)
+    return await arun(recalling(asked, places, current_config(config)))
 
 
 # The work
@@ -146,7 +151,8 @@ def noted(hits: Sequence[Hit], config: RunnableConfig) -> Flow[None]:
         yield from note(place.store, dict.fromkeys(found), config)
 
 
-def _flow(asked: Asked, places: list[Place], config: RunnableConfig) -> Flow[Context]:
+def recalling(asked: Asked, places: list[Place], config: RunnableConfig) -> Flow[Context]:
+    """Return what comes of a question to some places, as a flow."""
     scopes = tuple(decode_namespace(place.labels) for place in places)
     fitting = Fitting(scopes)
     lane = (yield from lane_of(places)) if asked.lane else []

@@ -1,0 +1,242 @@
+"""Long-term memory for `langchain.agents.create_agent`, in one line."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, NotRequired, TypedDict, cast
+
+from langchain.agents.middleware.types import (
+    AgentMiddleware,
+    AgentState,
+    ContextT,
+    ModelRequest,
+    ModelResponse,
+    PrivateStateAttr,
+)
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool
+from langgraph.runtime import Runtime
+from langgraph.store.base import BaseStore
+
+from holdfast.errors import ConfigurationError, HoldfastError, shown
+from holdfast.flow import Flow, arun, run
+from holdfast.integrations.agent_memory import (
+    MEMORY_TOOLS,
+    QUIET,
+    AgentMemory,
+    Executor,
+    Recall,
+)
+from holdfast.managers.store_manager import MemoryStoreManager
+from holdfast.namespace import current_config, thread_of
+from holdfast.retrieval.asked import Scope
+from holdfast.tools.manage import create_manage_memory_tool
+from holdfast.tools.search import create_search_memory_tool
+
+
+class _Told(TypedDict):
+    """What an agent is told in one run, and the thread of a run that names none."""
+
+    text: str
+    thread: str
+
+
+class MemoryMiddleware(AgentMiddleware[Any, ContextT, Any]):
+    """Recalls before an agent starts, and keeps what is said; see `AgentMemory`.
+
+    Once in a run, before the agent starts, what is remembered about the user's last words is
+    recalled into a private part of the state. Each call of the model finds it at the end of its
+    system message; the conversation and the checkpoint's messages never hold it. What is said is
+    kept as it comes, in a run that fails or is interrupted too, and reflected on later.
+
+    Args:
+        namespace: As in `AgentMemory`, such as `("memories", "{user_id}")`.
+        manager: As there: what writes memories, or None to keep only what was said.
+        recall: As there: `Recall(...)`, True or False.
+        reflect: As there: True, False or a `ReflectionExecutor`.
+        after_seconds: As there.
+        store: As there; by default the store that the agent was made with.
+        tools: Whether the agent gets `manage_memory` and `search_memory` for the namespace; or
+            tools of one's own whose answers are memories, and are not kept again.
+        name: By which LangGraph knows it; by default it follows from the namespace, so that
+            several need none.
+
+    Raises:
+        ConfigurationError: A setting cannot work.
+
+    Example:
+        >>> from langchain.agents import create_agent
+        >>> from holdfast import MemoryMiddleware, open_store
+        >>> from holdfast.testing import ScriptedModel
+        >>> store = open_store(":memory:")
+        >>> store.put(("memories", "nora"), "1", {"content": "Ines is allergic to peanuts"})
+        >>> model = ScriptedModel(["Peanuts."])
+        >>> agent = create_agent(
+        ...     model, middleware=[MemoryMiddleware(("memories", "{user_id}"))], store=store
+        ... )
+        >>> nora = {"configurable": {"user_id": "nora"}}
+        >>> told = agent.invoke({"messages": [("user", "What is Ines allergic to?")]}, nora)
+        >>> told["messages"][-1].text, len(told["messages"])
+        ('Peanuts.', 2)
+        >>> "Ines is allergic to peanuts" in model.requests[0].messages[0].text
+        True
+        >>> store.close()
+    """
+
+    def __init__(
+        self,
+        namespace: Scope | None = None,
+        manager: MemoryStoreManager | BaseChatModel | str | None = None,
+        *,
+        recall: Recall | bool = True,
+        reflect: Executor | bool = True,
+        after_seconds: float = QUIET,
+        store: BaseStore | None = None,
+        tools: bool | Sequence[BaseTool] = False,
+        name: str | None = None,
+    ) -> None:
+        offered = [] if isinstance(tools, bool) else list(tools)
+        if not all(isinstance(one, BaseTool) for one in offered):
+            raise ConfigurationError(
+                f"tools must be True, False or a list of tools; got {shown(tools)}."
+            )
+        self.memory = AgentMemory(
+            namespace,
+            manager,
+            recall=recall,
+            reflect=reflect,
+            after_seconds=after_seconds,
+            store=store,
+            memory_tools=(*MEMORY_TOOLS, *(one.name for one in offered)),
+        )
+        place = self.memory.namespace.template
+        if tools is True:
+            own = self.memory.manager.own_store
+            offered = [
+                create_manage_memory_tool(place, store=own),
+                create_search_memory_tool(place, store=own),
+            ]
+        self.tools = offered
+        self._name = _checked(name) or f"MemoryMiddleware({'/'.join(place)})"
+        self._key = f"recalled by {self._name}"
+        self.state_schema = _state(self._key)
+
+    @property
+    def name(self) -> str:
+        """By which LangGraph knows it."""
+        return self._name
+
+    # The hooks
+
+    def before_agent(self, state: Any, runtime: Runtime[ContextT]) -> dict[str, Any]:
+        """Recall, and keep what the user said."""
+        return run(self._begin(state, current_config()))
+
+    async def abefore_agent(self, state: Any, runtime: Runtime[ContextT]) -> dict[str, Any]:
+        """Recall, and keep what the user said, awaiting."""
+        return await arun(self._begin(state, current_config()))
+
+    def wrap_model_call(
+        self,
+        request: ModelRequest[ContextT],
+        handler: Callable[[ModelRequest[ContextT]], ModelResponse[Any]],
+    ) -> ModelResponse[Any]:
+        """Tell the model what was recalled, and keep what it says."""
+        config = current_config()
+        try:
+            response = handler(self._told(request))
+        except Exception as error:
+            try:
+                run(self._keep(request.state, (), config))
+            except HoldfastError as lost:
+                error.add_note(f"What was said until then is not kept: {lost}")
+            raise
+        run(self._keep(request.state, response.result, config))
+        return response
+
+    async def awrap_model_call(
+        self,
+        request: ModelRequest[ContextT],
+        handler: Callable[[ModelRequest[ContextT]], Awaitable[ModelResponse[Any]]],
+    ) -> ModelResponse[Any]:
+        """Tell the model what was recalled, and keep what it says, awaiting."""
+        config = current_config()
+        try:
+            response = await handler(self._told(request))
+        except Exception as error:
+            try:
+                await arun(self._keep(request.state, (), config))
+            except HoldfastError as lost:
+                error.add_note(f"What was said until then is not kept: {lost}")
+            raise
+        await arun(self._keep(request.state, response.result, config))
+        return response
+
+    def after_agent(self, state: Any, runtime: Runtime[ContextT]) -> None:
+        """Keep what was said last, such as what a tool returned directly."""
+        run(self._keep(state, (), current_config()))
+
+    async def aafter_agent(self, state: Any, runtime: Runtime[ContextT]) -> None:
+        """Keep what was said last, awaiting."""
+        await arun(self._keep(state, (), current_config()))
+
+    # The work
+
+    def _begin(self, state: Any, config: RunnableConfig) -> Flow[dict[str, Any]]:
+        found = yield from self.memory.recalling(state["messages"], config)
+        told = _Told(text=found.as_text(), thread=thread_of(config) or f"run-{uuid.uuid4()}")
+        yield from self.memory.reflecting(state["messages"], _in_thread(config, told))
+        return {self._key: told}
+
+    def _told(self, request: ModelRequest[ContextT]) -> ModelRequest[ContextT]:
+        told: _Told | None = cast("Any", request.state).get(self._key)
+        if not told or not told["text"]:
+            return request
+        return request.override(system_message=_with(request.system_message, told["text"]))
+
+    def _keep(
+        self, state: Any, answer: Sequence[BaseMessage], config: RunnableConfig
+    ) -> Flow[None]:
+        """Keep what was said in this run; what came before was kept when it began."""
+        said: list[BaseMessage] = list(state["messages"])
+        last = max((n for n, one in enumerate(said) if isinstance(one, HumanMessage)), default=0)
+        told = state.get(self._key)
+        here = _in_thread(config, told) if told else config
+        yield from self.memory.reflecting([*said[last:], *answer], here)
+
+
+def _checked(name: Any) -> str | None:
+    if name is not None and (not isinstance(name, str) or not name or set(name) & set("|:")):
+        raise ConfigurationError(
+            f"name must be a text without '|' and ':', which LangGraph keeps for itself; got "
+            f"{shown(name)}."
+        )
+    return name
+
+
+def _state(key: str) -> Any:
+    """Return the agent's state with a private part, which neither input nor output have."""
+    own = {key: NotRequired[Annotated[_Told, PrivateStateAttr]]}
+    made: Any = TypedDict  # a type checker takes no computed keys
+    return made("MemoryState", {**AgentState.__annotations__, **own})
+
+
+def _in_thread(config: RunnableConfig, told: _Told) -> RunnableConfig:
+    """Return the config with a thread: a run that names none is a conversation of its own."""
+    if thread_of(config):
+        return config
+    named = {**config.get("configurable", {}), "thread_id": told["thread"]}
+    return cast("RunnableConfig", {**config, "configurable": named})
+
+
+def _with(system: SystemMessage | None, text: str) -> SystemMessage:
+    """Return a system message with a text at its end, so that what is constant stays in front."""
+    if system is None:
+        return SystemMessage(text)
+    if isinstance(system.content, str):
+        return system.model_copy(update={"content": f"{system.content}\n\n{text}"})
+    blocks = [*system.content, {"type": "text", "text": text}]
+    return system.model_copy(update={"content": blocks})
