@@ -139,7 +139,7 @@ def must_fit(messages, result, most, count):
 
 
 @given(conversations(), limits, st.sampled_from([2, 30, 400]), st.data())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_whatever_is_cut_both_providers_take_what_is_left(messages, given, length, data):
     count = given["token_counter"]
     most = max(given["max_tokens"], given["max_tokens_before_summary"] or 0)
@@ -174,7 +174,7 @@ def test_whatever_is_cut_both_providers_take_what_is_left(messages, given, lengt
 
 
 @given(conversations(crooked=True), limits)
-@settings(max_examples=120)
+@settings(max_examples=60)
 def test_where_results_are_missing_a_summary_mends_it(messages, given):
     model = in_summary(5)
     try:
@@ -192,7 +192,7 @@ def test_where_results_are_missing_a_summary_mends_it(messages, given):
 
 
 @given(conversations(), limits, st.data())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_history_may_be_edited_between_two_turns(messages, given, data):
     model = in_summary(5)
     end = data.draw(st.integers(1, len(messages)))
@@ -458,6 +458,7 @@ def test_errors_of_the_provider_reach_the_caller(summarize):
         ({"max_messages_before_summary": 1}, "from 2 on, got 1"),
         ({"max_tokens_to_summarize": "many"}, "got 'many'"),
         ({"model": object()}, "model must be a name"),
+        ({"manager": "journal"}, "manager must be a Runnable.*got 'journal'"),
     ],
 )
 def test_settings_that_cannot_work_are_told(summarize, wrong, what):

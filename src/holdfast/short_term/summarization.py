@@ -63,7 +63,8 @@ def summarize_messages(
         max_tokens: How many tokens the returned messages have at most.
         max_tokens_before_summary: From how many tokens on, of messages that no summary stands for,
             they are summarised; `max_tokens` by default. Where it is larger than `max_tokens`, what
-            is returned may grow up to it, and has `max_tokens` at most after each summary.
+            is returned may grow up to it, and has `max_tokens` at most after each summary, if the
+            newest message of the user leaves room for that.
         max_summary_tokens: How many tokens of `max_tokens` are kept free for the summary. To hold
             the model to it, too: `model.bind(max_tokens=...)`.
         token_counter: A function from messages to their number of tokens. Ours downloads nothing.

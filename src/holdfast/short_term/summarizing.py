@@ -106,6 +106,11 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
         self._limits = settings.limits
         model = settings.model
         self._model = model if isinstance(model, Runnable) else resolve_model(model)
+        if settings.manager is not None and not isinstance(settings.manager, Runnable):
+            raise ConfigurationError(
+                "manager must be a Runnable that takes {'messages': [...]}, such as "
+                f"create_memory_store_manager(None, ...); got {shown(settings.manager)}."
+            )
         self._settings = settings
         self._count = settings.token_counter
         self._planner = Planner(self._limits, settings.token_counter, self._assembled)
