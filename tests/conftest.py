@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["amounts", "clients", "postgres"]
+pytest_plugins = ["amounts", "clients", "langgraph_server", "postgres"]
 
 # How long an example takes says more of what else the machine does than of us.
 settings.register_profile("holdfast", deadline=None)

@@ -15,7 +15,7 @@ from holdfast import ChangeSet, Provenance, Write, open_store
 from holdfast import __version__ as version
 from holdfast.cli import app
 from holdfast.cli.demo import questions
-from holdfast.cli.shared import default_store
+from holdfast.home import default_store
 from holdfast.testing import LocalProvider
 
 TALK = [

@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from langgraph_cli.cli import dev
 from typer.testing import CliRunner
 
 from holdfast import SqliteStore
@@ -17,6 +18,7 @@ from holdfast.testing import LocalProvider, ProviderError
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DEV = "http://127.0.0.1:2024"  # where `langgraph dev` listens by default
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TALK = [{"role": "user", "content": "Ines is allergic to peanuts"}]
 CHATS = {
@@ -70,9 +72,12 @@ def provider(monkeypatch):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_python_blocks_run_and_print_what_stands_under_them(
-    document, provider, tmp_path, monkeypatch
+    document, provider, tmp_path, monkeypatch, request
 ):
     monkeypatch.chdir(tmp_path)
+    server = DEV
+    if document.name == "deployment.md":
+        server = request.getfixturevalue("graph_servers").plain
     names = {"__name__": "__main__"}
     printed = None
     for kind, text in blocks(document):
@@ -80,7 +85,7 @@ def test_python_blocks_run_and_print_what_stands_under_them(
             printed = io.StringIO()
             before = stores_in(names)
             with contextlib.redirect_stdout(printed):
-                exec(compile(text, f"{document.name}", "exec"), names)
+                exec(compile(text.replace(DEV, server), f"{document.name}", "exec"), names)
             after = stores_in(names)
             close(store for store in before if store not in after)
         elif kind == "text" and printed is not None:
@@ -103,11 +108,18 @@ def test_shell_blocks_name_commands_that_there_are(document, provider, tmp_path,
             continue
         for line in text.splitlines():
             words = shlex.split(line.removeprefix("$ "), comments=True)
+            if words[0] == "export":
+                assert "=" in words[1]
+                continue
             if words[0] == "make":
                 assert words[1] in verbs
             elif words[0] == "holdfast":
                 done = CliRunner().invoke(app, words[1:])
                 assert done.exit_code == 0, done.output
+            elif words[0] == "claude":  # what it starts is looked at in test_mcp.py
+                assert words[:3] == ["claude", "mcp", "add"]
+            elif words[:2] == ["langgraph", "dev"]:
+                assert set(words[2:]) <= {name for one in dev.params for name in one.opts}
             else:
                 assert words[:2] == ["pip", "install"]
                 assert words[2].startswith("holdfast")
@@ -129,6 +141,7 @@ def test_links_lead_somewhere(document):
 
 
 def test_every_block_is_of_a_kind_that_is_run():
-    kinds = {kind for document in DOCUMENTS for kind, _ in blocks(document)}
-    assert kinds <= {"python", "text", "bash", "console"}
+    found = [block for document in DOCUMENTS for block in blocks(document)]
+    assert {kind for kind, _ in found} <= {"python", "text", "bash", "console", "json"}
+    assert all(json.loads(text) for kind, text in found if kind == "json")
     assert os.environ["LANGSMITH_TRACING"] == "false"

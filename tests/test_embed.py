@@ -127,6 +127,24 @@ def test_awaiting_code_serves_a_blocking_caller_while_a_loop_runs_in_its_thread(
     assert asyncio.run(caller()) == ([[3.0, 1.0]], [6.0, 1.0])
 
 
+class OfOneLoop(AwaitedLengths):
+    """As the clients of providers are: their connections belong to the loop that made them."""
+
+    loop = None
+
+    async def aembed_documents(self, texts):
+        self.loop = self.loop or asyncio.get_running_loop()
+        if self.loop is not asyncio.get_running_loop():
+            raise RuntimeError("is bound to a different event loop")
+        return await super().aembed_documents(texts)
+
+
+def test_one_embedder_serves_several_loops():
+    one = embedder(OfOneLoop())
+    found = [asyncio.run(one.adocuments(["tea"])) for _ in range(3)]
+    assert found == [[[3, 11]], [[3, 1]], [[3, 1]]]
+
+
 def test_blocking_calls_of_awaiting_code_share_one_loop():
     loops = []
 

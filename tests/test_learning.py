@@ -5,7 +5,17 @@ import time
 import pytest
 from langgraph.store.memory import InMemoryStore
 
-from holdfast import ChangeSet, Fence, Gate, Limits, Said, Source, Worker, create_prompt_optimizer
+from holdfast import (
+    ChangeSet,
+    Fence,
+    Gate,
+    Limits,
+    Retry,
+    Said,
+    Source,
+    Worker,
+    create_prompt_optimizer,
+)
 from holdfast.errors import ClaimLost, ConfigurationError, InputError, StoreBusy
 from holdfast.jobs import Duty
 from holdfast.memory import Message
@@ -325,7 +335,59 @@ def test_a_gate_decides_and_takes_enough(store):
     for number in range(10):
         say(store, f"t{number}", WRONG)
     look(store, learn)
+    assert model.requests == []  # one conversation ten times shows no more than once
+    for number in range(10):
+        say(store, f"u{number}", (f"Pier {number}, one line!", *WRONG[1:]))
+    look(store, learn)
     assert PromptStore(store).get("main").learned.scores == {"before": 0.0, "after": 1.0}
+
+
+@pytest.mark.parametrize("what", ["rollback", "edit"])
+def test_what_was_learned_before_a_worker_ended_is_not_learned_again(store, what):
+    """Also where somebody has changed the prompt since."""
+    model = rewriting("Help {name} in one line.", "Help {name} at once.")
+    say(store, "monday", WRONG)
+    prompts = PromptStore(store)
+    learn = learner(store, model, Ending(store), enough=1)
+    with pytest.raises(KeyboardInterrupt):
+        learn(claimed(store, learn, lease=0.01))
+    assert prompts.get("main").prompt == "Help {name} in one line."
+    if what == "rollback":
+        prompts.rollback("main")
+    else:
+        prompts.save("main", "Help {name}, kindly.")
+    before = prompts.get("main").prompt
+    time.sleep(0.02)
+    Worker(store, [learner(store, model, enough=1)]).drain()
+    assert prompts.get("main").prompt == before
+    assert len(model.requests) == 1
+
+
+class Ending(PromptStore):
+    """A store of prompts whose process ends right after it saved what was learned."""
+
+    def save(self, name, prompt, **settings):
+        super().save(name, prompt, **settings)
+        raise KeyboardInterrupt
+
+
+def test_a_rewrite_that_cannot_be_used_leaves_what_has_gathered(store):
+    model = rewriting("One.", "Two.", "Help {name} in one line.")
+    say(store, "monday", WRONG)
+    learn = learner(store, model, enough=1)
+    learn_from(store, NS, "main", every=None)
+    Worker(store, [learn], retry=Retry(attempts=2, first=0)).drain()
+    assert texts(store) == ["Help {name}.", "Help {name} in one line."]
+    assert store.jobs() == []
+
+
+def test_a_job_that_comes_again_tells_why_it_failed(store):
+    learn_from(store, NS, "nothing", every=60)
+    optimizer = create_prompt_optimizer(ScriptedModel([]), "prompt_memory")
+    Worker(store, [Learn(PromptStore(store), "nothing", optimizer)]).drain()
+    (job,) = store.jobs()
+    assert (job.state, job.every) == ("waiting", 60)
+    assert "There is no prompt 'nothing'" in job.error
 
 
 def test_limits_count(store):

@@ -327,6 +327,7 @@ CONVERSATIONS = {
     "pairs": [("user", "Where is the ferry?"), ("assistant", "...")],
     "lists": [["user", "Where is the ferry?"], ["assistant", "..."]],
     "messages": [HumanMessage("Where is the ferry?"), AIMessage("...")],
+    "ours": [Message("user", "Where is the ferry?"), Message("assistant", "...")],
 }
 
 
@@ -349,6 +350,24 @@ def test_every_form_is_told_from_the_others(name, feedback):
     assert read({"messages": talk, "feedback": feedback}) == [(said, feedback)]
     assert read([talk, (talk, feedback)]) == [(said, None), (said, feedback)]
     assert read([talk, talk]) == [(said, None)] * 2
+
+
+def test_a_text_with_feedback_is_one_trajectory_in_a_tuple_and_two_in_a_list():
+    def read(given):
+        return [(one.text, one.feedback) for one in read_trajectories(given)]
+
+    assert read(("User: hi", "too long")) == [("User: hi", "too long")]
+    assert read([("User: hi", {"score": 0}), ("User: yo", None)]) == [
+        ("User: hi", {"score": 0}),
+        ("User: yo", None),
+    ]
+    assert read(["User: hi", "User: yo"]) == [("User: hi", None), ("User: yo", None)]
+
+
+@pytest.mark.parametrize("feedback", [float("nan"), {"score": float("inf")}, [1, 2]])
+def test_feedback_that_says_nothing_is_named(feedback):
+    with pytest.raises(InputError, match="Feedback is a text"):
+        read_trajectories([{"messages": TALK, "feedback": feedback}])
 
 
 def test_a_text_is_a_trajectory_and_quoted():

@@ -20,11 +20,13 @@ from holdfast.flow import Call, run
 from holdfast.memory import Usage
 from holdfast.optimize import Proposal
 from holdfast.testing import ScriptedModel
+from holdfast.trajectories import read_trajectories
 
 OLD = "Help {name}."
 GOOD, BAD, SAME = OLD + " Be brief.", OLD + " Be rude.", OLD + " Be."
 WORTH = {GOOD: 0.2, BAD: -0.2}
 TALKS = [([("user", f"Question {n}"), ("assistant", "...")], {"score": n}) for n in range(20)]
+MORE = [([("user", f"Request {n}"), ("assistant", "...")], {"score": n}) for n in range(20)]
 
 
 class Proposing:
@@ -333,13 +335,12 @@ def test_trajectories_come_to_the_evaluator_as_they_were_given():
         seen.append(trajectory)
         return 0.5
 
-    talk = [{"role": "user", "content": "Hello", "mine": 7}]
-    given = [{"messages": talk, "feedback": {"answer": "Hi"}}] * 10 + ["User: Hello"] * 10
-    optimize(GOOD, judge=judge, trajectories=given)
-    assert {str(one.messages) for one in seen} == {
-        str(talk),
-        str([{"role": "user", "content": "User: Hello"}]),
-    }
+    talks = [[{"role": "user", "content": f"Hello {n}", "mine": 7}] for n in range(10)]
+    given = [{"messages": talk, "feedback": {"answer": "Hi"}} for talk in talks]
+    texts = [f"User: Hello {n}" for n in range(10)]
+    optimize(GOOD, judge=judge, trajectories=[*given, *texts])
+    as_given = [*talks, *([{"role": "user", "content": text}] for text in texts)]
+    assert {str(one.messages) for one in seen} <= set(map(str, as_given))
     assert {str(one.feedback) for one in seen} == {"{'answer': 'Hi'}", "None"}
 
 
@@ -359,10 +360,22 @@ def test_trajectories_come_to_the_evaluator_as_they_were_given():
 def test_too_few_trajectories_are_told_before_anything_is_spent(settings, fewest):
     with pytest.raises(InputError, match=f"{fewest - 1} trajectories, too few.*takes {fewest},"):
         optimize(trajectories=TALKS[: fewest - 1], candidates=1, **settings)
-    many = TALKS * 2
+    many = TALKS + MORE
     better, _, proposing = optimize(GOOD, trajectories=many[:fewest], **settings)
     assert better == GOOD
     assert proposing.tasks[0].examples
+
+
+def test_the_same_trajectory_again_is_one():
+    """Else what was learned from would decide, and one observation would count as many."""
+    with pytest.raises(InputError, match="8 trajectories that differ, of 80, too few"):
+        optimize(GOOD, trajectories=TALKS[:8] * 10)
+    better, _, proposing = optimize(GOOD, trajectories=TALKS[:9] * 10)
+    assert better == GOOD
+    learned = {str(one) for one in proposing.tasks[0].examples}
+    decided = {str(read_trajectories(TALKS)[n].annotated()) for n in better.scores.held_out}
+    assert len(learned) + len(decided) == 9
+    assert not learned & decided
 
 
 @pytest.mark.parametrize("number", range(9, 40))

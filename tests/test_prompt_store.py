@@ -3,10 +3,11 @@
 import pytest
 from langgraph.store.memory import InMemoryStore
 
-from holdfast import open_store
+from holdfast import create_prompt_optimizer, open_store
 from holdfast.errors import ConfigurationError, InputError
+from holdfast.optimize.learned import Learned
 from holdfast.optimize.prompt_store import PromptStore
-from holdfast.optimize.prompt_versions import Learned
+from holdfast.testing import ScriptedModel
 
 LEARNED = Learned("gradient", "a-model", ("monday", "tuesday"), ("too long",), {"before": 0.4})
 
@@ -56,8 +57,51 @@ def test_a_rollback_is_a_version_of_its_own(prompts):
     assert prompts.get("p").learned.scores == {"revision": revisions[0]}
     with pytest.raises(InputError, match="no version"):
         prompts.rollback("p", 10**9)
-    with pytest.raises(InputError, match="no version"):
+    with pytest.raises(InputError, match="no prompt 'nothing'"):
         prompts.rollback("nothing")
+
+
+def test_each_rollback_goes_one_further_back(prompts):
+    for text in ("one", "two", "three"):
+        prompts.save("p", text)
+    assert [prompts.rollback("p").prompt for _ in range(2)] == ["two", "one"]
+    with pytest.raises(InputError, match="first version"):
+        prompts.rollback("p")
+    prompts.save("p", "four")
+    assert prompts.rollback("p").prompt == "one"
+
+
+def improved(prompt, text="Help {name} briefly."):
+    model = ScriptedModel([[("rewrite_prompt", {"prompt": text})]])
+    optimizer = create_prompt_optimizer(model, "prompt_memory")
+    talk = [("user", "Where is the ferry?"), ("assistant", "A long story ...")]
+    return optimizer.invoke({"trajectories": [(talk, "too long")], "prompt": prompt})
+
+
+def test_what_an_optimizer_returned_tells_what_it_was_made_from(prompts):
+    prompts.save("p", "Help {name}.")
+    saved = prompts.save("p", improved(prompts.get("p").prompt))
+    assert saved.learned == prompts.get("p").learned
+    assert (saved.learned.optimizer, saved.learned.feedback) == ("prompt_memory", ("too long",))
+    assert len(saved.learned.trajectories) == 1
+    assert prompts.save("q", saved.as_prompt()).learned.optimizer == "person"
+
+
+def test_what_an_optimizer_returned_does_not_replace_what_was_changed_meanwhile(prompts):
+    prompts.save("p", "Help {name}.")
+    better = improved("Help {name}.")
+    newest = prompts.save("p", "Help {name}, kindly.")
+    with pytest.raises(InputError, match="changed while it was improved"):
+        prompts.save("p", better)
+    assert prompts.get("p").prompt == "Help {name}, kindly."
+    assert prompts.save("p", better, expect=newest.revision).prompt == "Help {name} briefly."
+
+
+def test_a_prompt_with_what_is_known_about_it_is_saved_whole(prompts):
+    given = {"name": "p", "prompt": "Help.", "update_instructions": "Keep it short."}
+    assert prompts.save("p", given).update_instructions == "Keep it short."
+    with pytest.raises(InputError, match="must be a text"):
+        prompts.save("p", {"name": "p"})
 
 
 def test_a_pinned_version_is_in_use_whatever_is_newer(prompts):

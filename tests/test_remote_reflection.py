@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +17,7 @@ from langgraph_sdk.client import LangGraphClient, SyncLangGraphClient
 from holdfast.errors import ConfigurationError, InputError
 from holdfast.jobs import lanes, remote
 from holdfast.jobs.remote import RemoteReflectionExecutor
+from langgraph_server import free_port, langgraph_dev, wait_for
 
 GRAPHS = """
 import uuid
@@ -57,49 +56,13 @@ reflect, agent = graph(write, Talk), graph(answer, MessagesState)
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(ask, seconds=20):
-    until = time.monotonic() + seconds
-    while not (answer := ask()) and time.monotonic() < until:
-        time.sleep(0.05)
-    return answer
-
-
-def answers(url):
-    try:
-        return httpx.get(f"{url}/ok", timeout=2).is_success
-    except httpx.TransportError:
-        return False
-
-
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     home = tmp_path_factory.mktemp("server")
     (home / "graphs.py").write_text(GRAPHS, encoding="utf-8")
     graphs = {name: f"./graphs.py:{name}" for name in ("reflect", "agent")}
-    (home / "langgraph.json").write_text(json.dumps({"dependencies": ["."], "graphs": graphs}))
-    port = free_port()
-    command = [sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload"]
-    command += ["--port", str(port), "--n-jobs-per-worker", "4"]
-    quiet = {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGSMITH_TRACING": "false"}
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(
-            command, cwd=home, env={**os.environ, **quiet}, stdout=log, stderr=log
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        up = wait_for(lambda: answers(url) or server.poll() is not None, 60)
-        assert up, (home / "log").read_text()
-        assert server.poll() is None, (home / "log").read_text()
+    with langgraph_dev(home, {"dependencies": ["."], "graphs": graphs}) as url:
         yield url
-    finally:
-        server.kill()
-        server.wait()
 
 
 @pytest.fixture

@@ -70,8 +70,9 @@ if TYPE_CHECKING:
         find_signals,
         learn_from,
     )
+    from holdfast.optimize.learned import Learned
     from holdfast.optimize.prompt_store import PromptStore
-    from holdfast.optimize.prompt_versions import Learned, PromptVersion
+    from holdfast.optimize.prompt_versions import PromptVersion
     from holdfast.ranking.weights import Ranking
     from holdfast.retrieval.asking import arecall, recall
     from holdfast.retrieval.context import Context, Recalled
@@ -152,7 +153,8 @@ _ROOMS = {
         "learn_from",
     ),
     "holdfast.optimize.prompt_store": ("PromptStore",),
-    "holdfast.optimize.prompt_versions": ("Learned", "PromptVersion"),
+    "holdfast.optimize.learned": ("Learned",),
+    "holdfast.optimize.prompt_versions": ("PromptVersion",),
     "holdfast.ranking.weights": ("Ranking",),
     "holdfast.retrieval.asking": ("arecall", "recall"),
     "holdfast.retrieval.context": ("Context", "Recalled"),

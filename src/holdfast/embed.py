@@ -10,6 +10,7 @@ import contextlib
 import contextvars
 import math
 import threading
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -82,6 +83,7 @@ class Embedder:
         self.dims = dims
         self._timeout = timeout
         self._source = source
+        self._loops: dict[str, weakref.ref[asyncio.AbstractEventLoop]] = {}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.fingerprint!r})"
@@ -139,13 +141,18 @@ class Embedder:
     async def _arun(self, calls: _Calls, texts: list[str]) -> Vectors:
         try:
             async with asyncio.timeout(self._timeout):
-                if calls.awaiting is not None:
+                if calls.awaiting is not None and (calls.blocking is None or self._at_home()):
                     return await self._awaited(calls, texts)
                 assert calls.blocking is not None
                 called = partial(self._called, calls.blocking, texts)
                 return await asyncio.wrap_future(_in_thread(called))
         except TimeoutError as error:
             raise self._too_slow(texts) from error
+
+    def _at_home(self) -> bool:
+        """Tell whether this is the loop that awaited first: clients keep connections of theirs."""
+        loop = asyncio.get_running_loop()
+        return self._loops.setdefault("first", weakref.ref(loop))() is loop
 
     # What the embedder raises becomes ours where it is called, so that a TimeoutError further out
     # can only be that of the caller's own waiting.

@@ -413,11 +413,14 @@ def wrap(kind: str, content: Mapping[str, Any], like: Mapping[str, Any] | None) 
     Example:
         >>> wrap("Memory", {"content": "likes tea"}, like={"content": "likes coffee"})
         {'content': 'likes tea'}
+        >>> merry = {"content": "likes tea", "mood": "merry"}
+        >>> wrap(UNKNOWN_KIND, {**merry, "mood": "sad"}, like=merry)
+        {'content': 'likes tea', 'mood': 'sad'}
     """
     if like is None:
         return {"kind": kind, "content": dict(content)}
-    if isinstance(like.get("content"), str) and isinstance(content.get("content"), str):
-        return {**like, "content": content["content"]}
     if kind == UNKNOWN_KIND:
         return dict(content)
+    if isinstance(like.get("content"), str) and isinstance(content.get("content"), str):
+        return {**like, "content": content["content"]}
     return {**like, "kind": kind, "content": dict(content)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,6 +19,9 @@ from holdfast.wording.conversation import quoted
 _ROLES = frozenset(
     ("user", "human", "assistant", "ai", "system", "developer", "tool", "function", "remove")
 )
+
+FEEDBACK_ROLE = "feedback"
+"""As whose message a model is shown feedback."""
 
 FORMS = (
     "a text, a list of messages, (messages, feedback), AnnotatedTrajectory(messages, feedback), "
@@ -56,6 +61,11 @@ class Trajectory:
     feedback: Any = None
     text: str = ""
     given: tuple[Any, ...] = ()
+
+    @property
+    def said(self) -> tuple[Message, ...]:
+        """What was said; a conversation that came as one text is one message of the user."""
+        return self.messages or (Message("user", self.text),)
 
     def annotated(self) -> AnnotatedTrajectory:
         """Return it as it was given; a text becomes one message of the user."""
@@ -105,6 +115,7 @@ def _one(given: Any) -> Trajectory | None:
     if isinstance(given, Mapping):
         if not _is_conversation(given.get("messages")):
             return None
+        _check_keys(given)
         return _read(given["messages"], given.get("feedback"))
     if isinstance(given, AnnotatedTrajectory):
         return _read(given.messages, given.feedback) if _is_conversation(given.messages) else None
@@ -115,13 +126,39 @@ def _one(given: Any) -> Trajectory | None:
     return None
 
 
-def _read(messages: Sequence[Any], feedback: Any) -> Trajectory:
+def _check_keys(given: Mapping[Any, Any]) -> None:
+    """Raise InputError where a key looks like a misspelt one; others are left alone."""
+    for key in given:
+        meant = difflib.get_close_matches(str(key), ("messages", "feedback"), 1, 0.9)
+        if meant and key not in ("messages", "feedback"):
+            raise InputError(f"A trajectory has the key {key!r}; {meant[0]!r} is meant?")
+
+
+def _read(messages: Sequence[Any] | str, feedback: Any) -> Trajectory:
+    _check_feedback(feedback)
+    if isinstance(messages, str):
+        return Trajectory(text=messages, feedback=feedback)
     return Trajectory(tuple(read_messages(messages)), feedback, given=tuple(messages))
+
+
+def _check_feedback(feedback: Any) -> None:
+    """Raise InputError where feedback is of no form, or holds a score that is no number."""
+    known = feedback is None or isinstance(feedback, str | int | float | Mapping)
+    values = feedback.values() if isinstance(feedback, Mapping) else (feedback,)
+    wrong = [one for one in values if isinstance(one, float) and not math.isfinite(one)]
+    if not known or wrong:
+        raise InputError(
+            f"Feedback is a text, a dict, a finite score or None; got {shown(feedback)}."
+        )
 
 
 def _is_pair(given: Any) -> bool:
     """Tell (messages, feedback) from two conversations."""
-    if not isinstance(given, list | tuple) or len(given) != 2 or not _is_conversation(given[0]):
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        return False
+    # Of two texts in a list each is a conversation; a tuple is one, with its feedback.
+    text = isinstance(given, tuple) and isinstance(given[0], str) and bool(given[0].strip())
+    if not text and not _is_conversation(given[0]):
         return False
     feedback = given[1]
     if isinstance(feedback, Mapping):
@@ -135,12 +172,23 @@ def _is_conversation(given: Any) -> bool:
 
 def _is_message(given: Any) -> bool:
     """Tell a message from feedback and from a conversation."""
-    if isinstance(given, BaseMessage):
+    if isinstance(given, BaseMessage | Message):
         return True
     if isinstance(given, Mapping):
         return ("role" in given or "type" in given) and "messages" not in given
     is_pair = isinstance(given, list | tuple) and len(given) == 2
     return is_pair and all(isinstance(part, str) for part in given) and given[0] in _ROLES
+
+
+def with_feedback(messages: Sequence[Message], feedback: str) -> tuple[Message, ...]:
+    """Return a conversation as a model is shown it: feedback is quoted as one more message.
+
+    Example:
+        >>> [message.role for message in with_feedback([Message("user", "Shorter!")], "too long")]
+        ['user', 'feedback']
+    """
+    judged = (Message(FEEDBACK_ROLE, feedback),) if feedback else ()
+    return (*messages, *judged)
 
 
 def rendered_feedback(feedback: Any) -> str:

@@ -8,6 +8,7 @@ from langchain_core.messages import AIMessage
 from langgraph.checkpoint.memory import MemorySaver
 from langgraph.func import entrypoint, task
 from langgraph.store.memory import InMemoryStore
+from langgraph_sdk import get_client
 from pydantic import BaseModel
 
 from holdfast import (
@@ -140,6 +141,64 @@ async def test_an_agent_that_manages_its_memories(provider):
     assert answer.text == "Rhubarb crumble!"
     assert "Loves rhubarb crumble" in provider.prompts[3]
     assert "I adore" not in provider.prompts[3]
+
+
+async def test_a_prompt_is_optimized_by_the_service(graph_servers):
+    """002, block 5: `optimize_prompts` on a server, by its client."""
+    feedback = {"user_score": 0, "comment": "too short"}
+    # Corrected: the service's address and key are those of a server of one's own; the model is a
+    # current one.
+    async with get_client(url=graph_servers.plain) as client:
+        results = await client.runs.wait(
+            None,
+            "optimize_prompts",
+            input={
+                "threads": [[CONVERSATION, feedback]],
+                "prompts": [
+                    {
+                        "name": "assistant_prompt",
+                        "prompt": "You are a helpful assistant.",
+                        "when_to_update": "Whenever somebody wants to know more",
+                        "update_instructions": "Add what to tell",
+                    }
+                ],
+            },
+            config={"configurable": {"model": "openai:gpt-5-mini"}},
+        )
+        (prompt,) = results["optimized_prompts"]
+        assert prompt["name"] == "assistant_prompt"
+        assert prompt["prompt"] == "You are a helpful assistant. Say more."
+        assert prompt["when_to_update"] == "Whenever somebody wants to know more"
+        assert results["updated_prompts"] == results["optimized_prompts"]
+
+
+async def test_semantic_memories_are_stored_by_the_service(graph_servers):
+    """002, block 6: `extract_memories` with a JSON Schema, and a search in the server's store."""
+    async with get_client(url=graph_servers.plain) as client:
+        results = await client.runs.wait(
+            None,
+            "extract_memories",
+            input={
+                "messages": CONVERSATION,
+                "schemas": [
+                    {
+                        "title": "UserPreference",
+                        "type": "object",
+                        "properties": {
+                            "preference": {"type": "string"},
+                            "category": {"type": "string"},
+                        },
+                        "description": "What a user prefers",
+                    }
+                ],
+            },
+            config={"configurable": {"model": "claude-haiku-4-5"}},
+        )
+        (put,) = results["updated_memories"]
+        assert put["value"]["kind"] == "UserPreference"
+        assert put["value"]["content"]["category"] == "UI"
+        memories = await client.store.search_items((), query="UI preferences")
+        assert put["key"] in [item["key"] for item in memories["items"]]
 
 
 def test_conscious_formation_binds_the_tools_of_a_dict(provider):

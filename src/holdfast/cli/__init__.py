@@ -6,6 +6,7 @@ from holdfast.cli import (
     evaluation_commands,
     job_commands,
     ledger_commands,
+    mcp_command,
     prompt_commands,
     store_commands,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "evaluation_commands",
     "job_commands",
     "ledger_commands",
+    "mcp_command",
     "prompt_commands",
     "store_commands",
 ]

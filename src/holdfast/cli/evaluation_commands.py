@@ -10,8 +10,9 @@ import typer
 
 from holdfast.cli import output
 from holdfast.cli.evaluation_tables import show
-from holdfast.cli.shared import Json, app, make_folder, told
+from holdfast.cli.shared import Json, app, told
 from holdfast.errors import ConfigurationError, InputError
+from holdfast.home import make_folder
 
 evaluation = typer.Typer(
     help="Measure how well messages are found again, beside other ways of finding them.",

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import os
-import signal
-import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from holdfast.cli import output
-from holdfast.cli.shared import AllUsers, AnyUser, Json, Store, app, opened, told
-from holdfast.errors import ConfigurationError, InputError
+from holdfast.cli.running import called, loaded, told_to_stop
+from holdfast.cli.shared import (
+    AllUsers,
+    AnyUser,
+    Dims,
+    Embed,
+    Json,
+    Store,
+    app,
+    index_of,
+    opened,
+    told,
+)
+from holdfast.errors import InputError
 
 jobs = typer.Typer(help="Show and change what is to be done later.", no_args_is_help=True)
 app.add_typer(jobs, name="jobs")
@@ -51,23 +56,17 @@ def worker(
     grace: Annotated[
         float, typer.Option(help="Seconds to finish in when told to stop.", min=0)
     ] = 10.0,
-    embed: Annotated[
-        str | None, typer.Option(help="provider:model of the store's embedder, or local:...")
-    ] = None,
-    dims: Annotated[
-        int | None, typer.Option(help="How many numbers its vectors have.", min=1)
-    ] = None,
+    embed: Embed = None,
+    dims: Dims = None,
     drain: Annotated[bool, typer.Option("--drain", help="Do what is due, then end.")] = False,
 ) -> None:
     """Do what is due, until told to stop (SIGTERM, Ctrl-C); unfinished work is handed back."""
     from holdfast.jobs import Limits, Reindex, Retry, Sweep, Worker
     from holdfast.managers.handlers import handlers_of
 
-    handlers = [*handlers_of([_loaded(name) for name in manager or ()]), Reindex()]
+    handlers = [*handlers_of([_manager(name) for name in manager or ()]), Reindex()]
     limits = Limits(calls, tokens) if calls or tokens else None
-    if (embed is None) != (dims is None):
-        raise InputError("give both --embed and --dims, or neither")
-    index = {"embed": embed, "dims": dims} if embed else None
+    index = index_of(embed, dims)
     with opened(store, user, everyone=user is None, index=index) as kept:
         able = handlers if user else [*handlers, Sweep()]
         settings: dict[str, Any] = {"concurrency": concurrency, "lease": lease, "limits": limits}
@@ -77,7 +76,7 @@ def worker(
                 done = one.drain(progress=progress)
             output.console().print(f"{output.amount(done, 'job', 'jobs')} done")
             return
-        with _told_to_stop() as stop:
+        with told_to_stop() as stop:
             one.start()
             names = ", ".join(handler.name for handler in able)
             _note(f"holdfast: worker {one.name} does {names}")
@@ -90,54 +89,11 @@ def _note(text: str) -> None:
     output.console(to_errors=True).print(output.plain(text), soft_wrap=True)
 
 
-@contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
-    """Lend an event that SIGTERM and Ctrl-C set."""
-    stop = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _loaded(name: str) -> Any:
-    """Return what a name such as `agent.memory:manager` stands for."""
-    module, _, attribute = name.partition(":")
-    if not module or not attribute:
-        raise InputError(f"--manager is module:attribute, such as agent.memory:manager; got {name}")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        found: Any = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not module.startswith(error.name):
-            raise
-        raise ConfigurationError(
-            f"--manager {name}: there is no module {error.name!r} in this folder or installed"
-        ) from error
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            raise ConfigurationError(f"--manager {name}: {found!r} has no attribute {part!r}")
-        found = getattr(found, part)
+def _manager(name: str) -> Any:
+    """Return the manager that a name such as `agent.memory:manager` stands for."""
+    found = loaded("--manager", name, "agent.memory:manager")
     is_factory = callable(found) and not hasattr(found, "invoke") and not hasattr(found, "name")
-    if is_factory and _wants_arguments(found):
-        raise ConfigurationError(
-            f"--manager {name} wants arguments; name a manager, or a function that takes none"
-        )
-    return found() if is_factory else found
-
-
-def _wants_arguments(function: Any) -> bool:
-    try:
-        inspect.signature(function).bind()
-    except TypeError:
-        return True
-    return False
+    return called("--manager", name, found, "a manager") if is_factory else found
 
 
 @jobs.command("list")

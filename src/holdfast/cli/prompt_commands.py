@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -108,9 +109,10 @@ def save(
     as_json: Json = False,
 ) -> None:
     """Keep a new version of a prompt from a file."""
-    text = Path(file).read_text(encoding="utf-8")
+    text = _text_of(file)
     with _prompts(store, place, make=True) as kept:
         version = kept.save(name, text)
+        _tell_pinned(kept, name)
     _told_of(version, as_json)
 
 
@@ -142,7 +144,32 @@ def rollback(
     """Let an older version be the newest again; by default the one before."""
     with _prompts(store, place) as kept:
         version = kept.rollback(name, revision)
+        _tell_pinned(kept, name)
     _told_of(version, as_json)
+
+
+@prompts.command()
+@told
+def pin(
+    name: Name,
+    revision: Revision = None,
+    place: Place = "prompts",
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Let one version be in use, whatever is saved later; by default the newest."""
+    with _prompts(store, place) as kept:
+        version = kept.pin(name, revision)
+    _told_of(version, as_json)
+
+
+@prompts.command()
+@told
+def unpin(name: Name, place: Place = "prompts", store: Store = None) -> None:
+    """Let the newest version be in use again."""
+    with _prompts(store, place) as kept:
+        was = kept.unpin(name)
+    output.show_text(f"{name}: the newest is in use" + ("" if was else "; nothing was pinned"))
 
 
 @prompts.command()
@@ -158,36 +185,37 @@ def optimize(
     as_json: Json = False,
 ) -> None:
     """Improve a prompt by trajectories and their feedback; show the change, and ask."""
-    from holdfast.optimize import create_prompt_optimizer
-    from holdfast.optimize.prompt_versions import Learned
-    from holdfast.trajectories import rendered_feedback
-
     trajectories = _trajectories(file)
     with _prompts(store, place) as kept:
         before = _known(kept, name)
-        optimizer = create_prompt_optimizer(model, kind.value)
+        if before.pinned:
+            raise InputError(
+                f"{name} is pinned at revision {before.revision}, so that no other version would "
+                f"be in use; `holdfast prompts unpin {name}` first"
+            )
         given = {"trajectories": trajectories, "prompt": before.as_prompt()}
-        better = _asked(optimizer, given, model, len(trajectories))
+        better = _asked(kind.value, given, model, len(trajectories))
         if not better.changed:
             reason = f": {better.reason}" if better.reason else ""
             output.console().print(output.plain(f"{name} stays as it is{reason}"), soft_wrap=True)
-            return
+            raise typer.Exit(1 if better.refused else 0)
         if not as_json:
             output.show_text(better.diff)
         if not yes and not typer.confirm(f"Accept this version of {name}?", err=True):
             output.console().print("Left as it was.")
             return
-        feedback = tuple(filter(None, (rendered_feedback(one["feedback"]) for one in trajectories)))
-        learned = Learned(kind.value, model, (Path(file).name,), feedback)
+        learned = replace(better.learned, trajectories=(Path(file).name,))
         version = kept.save(name, str(better), learned=learned, expect=before.revision)
     _told_of(version, as_json)
 
 
-def _asked(optimizer: Any, given: Any, model: str, number: int) -> Any:
+def _asked(kind: Any, given: Any, model: str, number: int) -> Any:
+    from holdfast.optimize import create_prompt_optimizer
+
     told = f"{model} looks at {output.amount(number, 'trajectory', 'trajectories')}"
     with output.console(to_errors=True).status(told):
         try:
-            return optimizer.invoke(given)
+            return create_prompt_optimizer(model, kind).invoke(given)
         except HoldfastError:
             raise
         except Exception as error:
@@ -195,10 +223,27 @@ def _asked(optimizer: Any, given: Any, model: str, number: int) -> Any:
             raise ModelFailed(f"nothing was changed: {model} failed: {said}") from error
 
 
+def _text_of(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is no text in UTF-8: {error}") from error
+
+
+def _tell_pinned(kept: Any, name: str) -> None:
+    """Tell where the version in use is another one than the newest."""
+    found = kept.get(name)
+    if found is not None and found.pinned:
+        told = f"{name} is pinned at revision {found.revision}, which stays in use"
+        output.console(to_errors=True).print(output.plain(told), soft_wrap=True)
+
+
 def _trajectories(file: str) -> list[dict[str, Any]]:
     """Read trajectories, one on each line: `{"messages": [...], "feedback": ...}`."""
+    from holdfast.trajectories import read_trajectories
+
     found: list[dict[str, Any]] = []
-    for number, line in enumerate(Path(file).read_text(encoding="utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(_text_of(file).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -210,7 +255,11 @@ def _trajectories(file: str) -> list[dict[str, Any]]:
                 f'{file}, line {number}: give {{"messages": [...], "feedback": ...}}, got '
                 f"{cut(line, 80)}"
             )
-        found.append({"messages": one["messages"], "feedback": one.get("feedback")})
+        try:
+            read_trajectories(one)
+        except InputError as error:
+            raise InputError(f"{file}, line {number}: {error}") from error
+        found.append(one)
     if not found:
         raise InputError(f"there are no trajectories in {file}")
     return found

@@ -14,6 +14,7 @@ import typer
 
 from holdfast.cli import output
 from holdfast.errors import HoldfastError, InputError
+from holdfast.home import default_store, make_folder
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,6 +40,10 @@ Store = Annotated[
         help="A file, or postgresql://...; default: memory.db in your data folder.",
     ),
 ]
+Embed = Annotated[
+    str | None, typer.Option(help="provider:model of the store's embedder, or local:...")
+]
+Dims = Annotated[int | None, typer.Option(help="How many numbers its vectors have.", min=1)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -73,16 +78,20 @@ def _line(error: Exception) -> str:
     return str(error)
 
 
-def default_store() -> str:
-    """Return the file of the user's memories, in the user's data folder."""
-    from platformdirs import user_data_path
-
-    return str(user_data_path("holdfast", appauthor=False) / "memory.db")
-
-
 def config_of(user: str, **more: Any) -> Any:
     """Return the config that says whose memories are meant."""
     return {"configurable": {"user_id": user, **more}}
+
+
+def index_of(embed: str | None, dims: int | None) -> dict[str, Any] | None:
+    """Return how a store embeds, by what `--embed` and `--dims` say.
+
+    Raises:
+        InputError: Only one of them is given.
+    """
+    if (embed is None) != (dims is None):
+        raise InputError("give both --embed and --dims, or neither")
+    return {"embed": embed, "dims": dims} if embed else None
 
 
 @contextmanager
@@ -134,13 +143,3 @@ def _place(address: str | None, *, make: bool) -> str:
     if Path(file).is_dir():
         raise InputError(f"{file!r} is a folder; name a file, such as {file}/memory.db")
     return file
-
-
-def make_folder(folder: Path, whose: str = "") -> None:
-    """Make a folder where there is none; raise InputError where that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"the folder {str(folder)!r}{whose} cannot be made: {error.strerror or error}"
-        ) from None

@@ -34,8 +34,13 @@ from holdfast.wording import read_messages
 if TYPE_CHECKING:
     from holdfast.ranking.weights import Ranking
 
-MEMORY_TOOLS = ("manage_memory", "search_memory")
-"""Tools whose answers are memories already, by name."""
+MEMORY_TOOLS = (
+    "manage_memory",
+    "search_memory",
+    *("search_memories", "recall_context", "get_memory", "list_memories"),
+    *("add_memory", "update_memory", "delete_memory"),
+)
+"""Tools of ours whose answers are memories already, by name: an agent's own, and those over MCP."""
 
 QUIET = 60.0
 """Seconds for which a conversation is quiet before it is reflected on, by default."""

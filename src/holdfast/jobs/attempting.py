@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +149,8 @@ def by_name(handlers: Sequence[Handler]) -> dict[str, Handler]:
         ConfigurationError: There is none, one is no handler, or two have one name.
     """
     found: dict[str, Handler] = {}
+    if callable(handlers) or not isinstance(handlers, Iterable):
+        raise ConfigurationError(f"A worker takes a list of handlers, got {shown(handlers)}.")
     for handler in handlers:
         name = getattr(handler, "name", None)
         # A manager has a name and can be called, too, but not with a job.

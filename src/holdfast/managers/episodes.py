@@ -17,12 +17,10 @@ from holdfast.errors import ConfigurationError, InputError, shown
 from holdfast.extract import Draft
 from holdfast.extract.draft import Doc
 from holdfast.flow import Flow, FlowRunnable
-from holdfast.history import ChangeSet, Said
 from holdfast.managers.inputs import read_input
 from holdfast.managers.store_manager import MemoryStoreManager
 from holdfast.memory import Message, Receipt, Remembered, normalised, same
-from holdfast.namespace import decode_namespace, thread_of
-from holdfast.stores.plain import fenced
+from holdfast.namespace import decode_namespace
 from holdfast.trajectories import read_trajectories, rendered_feedback
 
 NAMESPACE = ("memories", "{langgraph_user_id}", "episodes")
@@ -30,9 +28,6 @@ NAMESPACE = ("memories", "{langgraph_user_id}", "episodes")
 
 SCALE = (0.0, 1.0)
 """The lowest and the highest score of feedback, where nobody said."""
-
-FEEDBACK_ROLE = "feedback"
-"""As whose message a model is shown feedback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +110,6 @@ class _Told:
     feedback: str
     weight: Weight
 
-    @property
-    def shown(self) -> tuple[Message, ...]:
-        """What the model is shown: feedback is quoted as one more message, which is not kept."""
-        judged = (Message(FEEDBACK_ROLE, self.feedback),) if self.feedback else ()
-        return (*self.messages, *judged)
-
 
 class EpisodeManager(FlowRunnable[Any, list[dict[str, Any]]]):
     """Keeps what an agent tried; see `create_episode_manager`.
@@ -142,31 +131,20 @@ class EpisodeManager(FlowRunnable[Any, list[dict[str, Any]]]):
         done: list[Remembered] = []
         for one in told:
             if one.messages:
-                done.append((yield from self._remember(one, namespace, config, max_steps)))
+                done.append((yield from self._remember(one, config, max_steps)))
         whole = Receipt(namespace=decode_namespace(namespace))
         for each in done:
             whole = _joined(whole, each.receipt)
         return Remembered([put for each in done for put in each], whole)
 
-    def _remember(
-        self, one: _Told, namespace: tuple[str, ...], config: RunnableConfig, max_steps: int
-    ) -> Flow[Remembered]:
-        memories = self.memories
-        store = fenced(memories.store_for(config), namespace)
-        along = ChangeSet(
-            namespace,
-            journal=(Said(one.messages, thread_of(config), memories.reader),),
-            provenance=memories.provenance(config, one.messages),
-        )
-
+    def _remember(self, one: _Told, config: RunnableConfig, max_steps: int) -> Flow[Remembered]:
         def review(draft: Draft) -> None:
             _weigh(draft, one.weight)
 
-        return (
-            yield from memories.remember(
-                store, one.shown, config, along, max_steps=max_steps, review=review
-            )
+        heard = self.memories.hear(
+            one.messages, config, feedback=one.feedback, max_steps=max_steps, review=review
         )
+        return (yield from heard)
 
     def _read(self, given: Any) -> tuple[list[_Told], int]:
         """Return the conversations of an input, all checked before a model is asked."""
@@ -177,10 +155,7 @@ class EpisodeManager(FlowRunnable[Any, list[dict[str, Any]]]):
             pairs = [(tuple(messages), given.get("feedback"))]
         else:
             max_steps = 1
-            pairs = [
-                (one.messages or (Message("user", one.text),), one.feedback)
-                for one in read_trajectories(given)
-            ]
+            pairs = [(one.said, one.feedback) for one in read_trajectories(given)]
         told = [
             _Told(messages, rendered_feedback(feedback), weight_of(feedback, self.scale))
             for messages, feedback in pairs

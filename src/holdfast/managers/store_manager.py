@@ -30,6 +30,7 @@ from holdfast.namespace import NamespaceTemplate, current_config, current_store,
 from holdfast.retrieval.queries import QueryWriter
 from holdfast.schema import Schema, as_schemas
 from holdfast.stores.plain import fenced
+from holdfast.trajectories import with_feedback
 
 NAMESPACE = ("memories", "{langgraph_user_id}")
 """Where memories live by default, as in LangMem."""
@@ -139,9 +140,29 @@ class MemoryStoreManager(DirectAccess):
 
     def flow(self, input: Any, config: RunnableConfig) -> Flow[list[dict[str, Any]]]:
         """Return the work for one input as a flow."""
+        messages, max_steps = read_input(input)
+        return (yield from self.hear(messages, config, max_steps=max_steps))
+
+    def hear(
+        self,
+        messages: Sequence[Message],
+        config: RunnableConfig,
+        *,
+        feedback: str = "",
+        max_steps: int = 1,
+        review: Callable[[Draft], None] | None = None,
+    ) -> Flow[Remembered]:
+        """Keep what was said, with what the model makes of it, in one commit.
+
+        Args:
+            messages: What was said.
+            config: Of this call; it names the thread and fills in the namespace.
+            feedback: What somebody thought of it: shown to the model, and not kept as said.
+            max_steps: How many turns the model may take.
+            review: Changes what the model made, before it is committed.
+        """
         namespace = self.namespace(config)
         store = fenced(self.store_for(config), namespace)
-        messages, max_steps = read_input(input)
         said = Said(tuple(messages), thread_of(config))
         if self.model is None:
             return (yield from keep(store, namespace, said))
@@ -150,7 +171,9 @@ class MemoryStoreManager(DirectAccess):
             journal=(replace(said, read_by=self.reader),),
             provenance=self.provenance(config, messages),
         )
-        return (yield from self.remember(store, messages, config, along, max_steps=max_steps))
+        shown = with_feedback(messages, feedback)
+        told = self.remember(store, shown, config, along, max_steps=max_steps, review=review)
+        return (yield from told)
 
     def remember(
         self,

@@ -34,7 +34,7 @@ def learn_from(
     """Let a prompt be learned from the conversations of a namespace, from now on.
 
     This puts a job; a worker that is given the handler, `Learn(...)`, does it. To put it again
-    changes nothing; `store.cancel_job(ticket.namespace, ticket.job)` ends it.
+    sets how often it comes; `store.cancel_job(ticket.namespace, ticket.job)` ends it.
 
     Args:
         store: Where the conversations are kept, a store of ours.

@@ -18,7 +18,7 @@ from holdfast.errors import ConfigurationError, InputError, ModelAnswerError
 from holdfast.evaluate.intervals import p_value
 from holdfast.flow import AT_ONCE, Flow, Together
 from holdfast.memory import Usage
-from holdfast.optimize.proposing import Proposal, Proposer, Task, checked
+from holdfast.optimize.proposing import Proposal, Proposer, Task, checked, proposal_of
 from holdfast.optimize.scoring import Evaluator, Scoring, Variant
 from holdfast.trajectories import Trajectory
 
@@ -87,18 +87,20 @@ class Gate:
         if not _is_int(self.seed):
             raise ConfigurationError(f"seed must be a whole number, got {self.seed!r}.")
 
-    def split(self, number: int) -> tuple[list[int], list[int]]:
+    def split(self, number: int, given: int | None = None) -> tuple[list[int], list[int]]:
         """Return the numbers of trajectories to learn from, and of those held out.
 
         Args:
-            number: How many trajectories there are.
+            number: How many trajectories there are, each once.
+            given: How many there were, with those that are the same.
 
         Raises:
             InputError: There are so few that nothing could be shown on those held out.
         """
         if number < self.fewest:
+            same = f" that differ, of {given}" if given and given > number else ""
             raise InputError(
-                f"There are {number} trajectories, too few to decide on a prompt: with held_out="
+                f"There are {number} trajectories{same}, too few to decide on a prompt: held_out="
                 f"{self.held_out} and confidence={self.confidence} it takes {self.fewest}, "
                 f"{self._least()} of them held out. Give more, or set other values in Gate(...)."
             )
@@ -200,6 +202,12 @@ class Scores:
     held_out: tuple[int, ...] = ()
 
     @property
+    def told(self) -> dict[str, float]:
+        """The scores before and after, as far as there are any."""
+        both = {"before": self.before, "after": self.after}
+        return {name: value for name, value in both.items() if value is not None}
+
+    @property
     def gain(self) -> float | None:
         """By how much the best proposal scored higher; negative where it scored lower."""
         return None if self.before is None or self.after is None else self.after - self.before
@@ -224,8 +232,15 @@ class Gating:
 
     def __init__(self, gate: Gate, evaluate: Evaluator, trajectories: Sequence[Trajectory]) -> None:
         self._gate = gate
-        self._trajectories = trajectories
-        self._training, self._held_out = gate.split(len(trajectories))
+        self.trajectories = trajectories
+        # The same one twice would be learned from and held out, or count as two.
+        first: dict[str, int] = {}
+        for number, one in enumerate(trajectories):
+            first.setdefault(one.rendered(), number)
+        distinct = list(first.values())
+        training, held_out = gate.split(len(distinct), len(trajectories))
+        self._training = [distinct[number] for number in training]
+        self._held_out = [distinct[number] for number in held_out]
         self._pairs = gate.pairs_to_race(len(self._training), len(self._held_out))
         examples = [one.annotated() for one in trajectories]
         self._scoring = Scoring(evaluate, examples, repeats=gate.repeats, at_once=gate.at_once)
@@ -233,7 +248,7 @@ class Gating:
     @property
     def training(self) -> list[Trajectory]:
         """The trajectories that proposals may be made from, in their order."""
-        return [self._trajectories[number] for number in sorted(self._training)]
+        return [self.trajectories[number] for number in sorted(self._training)]
 
     def flow(
         self,
@@ -280,7 +295,7 @@ class Gating:
             if number:
                 random.Random(f"{self._gate.seed} {number}").shuffle(order)
             tasks.append(task(order))
-        flows = [_proposal(proposer.flow(one), one) for one in tasks]
+        flows = [_proposal(proposal_of(proposer, one), one) for one in tasks]
         made: list[Proposal | ModelAnswerError] = yield Together(flows)
         usable = [one for one in made if isinstance(one, Proposal)]
         failed = [one for one in made if isinstance(one, ModelAnswerError)]

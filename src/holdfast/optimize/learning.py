@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from holdfast.errors import ConfigurationError, InputError, StoreBusy, shown
+from holdfast.errors import ConfigurationError, InputError, ModelAnswerError, StoreBusy, shown
 from holdfast.flow import Call, Flow, FlowRunnable, Perform
 from holdfast.history import ChangeSet, Cursor
 from holdfast.job import Fence
@@ -21,12 +22,12 @@ from holdfast.jobs.handling import Duty, metered
 from holdfast.memory import Change, Receipt
 from holdfast.namespace import decode_namespace
 from holdfast.operations import Commit, Threads
-from holdfast.optimize.gate import Scores
 from holdfast.optimize.gathered import Gathered, Harvest, gather
 from holdfast.optimize.optimizer import OptimizedPrompt, PromptOptimizer
 from holdfast.optimize.prompt_store import PromptStore
-from holdfast.optimize.prompt_versions import KIND, Learned, PromptVersion, checked_name
+from holdfast.optimize.prompt_versions import KIND, PromptVersion, checked_name
 from holdfast.optimize.signals import SignalKind
+from holdfast.trajectories import read_trajectories
 
 ENOUGH = 8
 """How many conversations in which something was wrong it takes."""
@@ -153,18 +154,21 @@ class _Learning(FlowRunnable[Duty, Receipt]):
         version = yield Call(partial(learn.prompts.get, learn.prompt, config=config))
         if version is None:
             raise InputError(
-                f"There is no prompt {learn.prompt!r} to learn; save one first, then "
-                f"`holdfast jobs retry`, or retry_job({namespace!r}, {duty.job.name!r})."
+                f"There is no prompt {learn.prompt!r} to learn; save one first. A job that is done "
+                "every so often comes again; one that is dead is tried again by `holdfast jobs "
+                f"retry`, or retry_job({namespace!r}, {duty.job.name!r})."
             )
         most = 2 * learn.enough
         found = yield from gather(duty.store, namespace, learn.reader, most=most, quiet=learn.quiet)
-        done = _learned_before(found, version)
+        versions = yield Call(partial(learn.prompts.history, learn.prompt, config=config))
+        done = _learned_before(found, versions)
         if found.passed or done:
             moved = [Cursor(one.thread, last, learn.reader) for one, last in done]
             yield from self._note(duty, (*found.passed, *moved))
         known = {one.name for one, _ in done}
         complaints = [one for one in found.complaints if one.name not in known]
-        if version.pinned or len(complaints) < learn.enough:
+        enough = len(complaints) >= learn.enough and _differ(complaints) >= learn.optimizer.fewest
+        if version.pinned or not enough:
             return Receipt(namespace=decode_namespace(namespace))
         liked = [one for one in found.liked if one.name not in known][: len(complaints)]
         used = (*complaints, *liked)
@@ -187,6 +191,11 @@ class _Learning(FlowRunnable[Duty, Receipt]):
             "prompt": version.as_prompt(),
         }
         better: OptimizedPrompt = yield from learn.optimizer.flow(given, config)
+        if better.refused:
+            raise ModelAnswerError(
+                f"A rewrite of prompt {learn.prompt!r} could not be used: {better.reason}. What "
+                "has gathered waits, and is tried again."
+            )
         yield from self._check_still_there(duty, used)
         yield from self._note(duty, ())  # so that nothing is saved by who lost the job
         if better.changed:
@@ -210,14 +219,11 @@ class _Learning(FlowRunnable[Duty, Receipt]):
     ) -> None:
         learn = self._learn
         kinds: Counter[SignalKind] = Counter(s.kind for one in used for s in one.signals)
-        scores = better.scores
-        learned = Learned(
-            learn.optimizer.kind,
-            learn.optimizer.model_name,
-            tuple(one.name for one in used),
+        learned = replace(
+            better.learned,
+            trajectories=tuple(one.name for one in used),
             # Counts, and nothing that was said: that is forgotten with its conversation.
-            tuple(f"{kind}: {number}" for kind, number in sorted(kinds.items())),
-            {} if scores is None else _scores(scores),
+            feedback=tuple(f"{kind}: {number}" for kind, number in sorted(kinds.items())),
         )
         try:
             learn.prompts.save(
@@ -245,20 +251,24 @@ class _Learning(FlowRunnable[Duty, Receipt]):
         yield Perform(duty.store, Commit(changes))
 
 
-def _scores(scores: Scores) -> dict[str, float]:
-    told = {"before": scores.before, "after": scores.after}
-    return {name: value for name, value in told.items() if value is not None}
+def _differ(gathered: Sequence[Gathered]) -> int:
+    """Return how many of some conversations are not the same, as a gate counts them."""
+    return len({one.rendered() for one in read_trajectories([g.trajectory for g in gathered])})
 
 
-def _learned_before(found: Harvest, version: PromptVersion) -> list[tuple[Gathered, int]]:
+def _learned_before(
+    found: Harvest, versions: Sequence[PromptVersion]
+) -> list[tuple[Gathered, int]]:
     """Return what the prompt was learned from already, each with the last message of it.
 
     A prompt is in another namespace than the conversations, so that no transaction holds both.
-    Where a worker ended in between, the version that it saved names what it was learned from.
+    Where a worker ended in between, the version that it saved names what it was learned from; it
+    need not be the newest any more, or be in use.
     """
+    names = {name for version in versions for name in version.learned.trajectories}
     done: list[tuple[Gathered, int]] = []
     for one in (*found.complaints, *found.liked):
-        for name in version.learned.trajectories:
+        for name in names:
             last = name.removeprefix(one.begins)
             if last != name and last.isdecimal() and int(last) <= one.last:
                 done.append((one, int(last)))

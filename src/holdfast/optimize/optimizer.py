@@ -14,12 +14,19 @@ from langchain_core.runnables import RunnableConfig
 from holdfast.errors import ConfigurationError, InputError, shown
 from holdfast.extract.models import model_name, resolve_model
 from holdfast.flow import Flow, FlowRunnable
+from holdfast.journal import digest
 from holdfast.memory import Usage
 from holdfast.optimize.gate import Gate, Gating, Scores
-from holdfast.optimize.proposing import Proposal, Proposer, Task, checked, proposer
+from holdfast.optimize.learned import Learned
+from holdfast.optimize.proposing import Proposal, Proposer, Task, checked, proposal_of, proposer
 from holdfast.optimize.scoring import Evaluator, Variant
 from holdfast.optimize.variables import TemplateFormat, check_format
-from holdfast.trajectories import Trajectory, read_trajectories, rendered
+from holdfast.trajectories import (
+    Trajectory,
+    read_trajectories,
+    rendered,
+    rendered_feedback,
+)
 
 Kind = Literal["gradient", "metaprompt", "prompt_memory"]
 
@@ -63,6 +70,7 @@ class OptimizedPrompt(str):
         refused: Whether a rewrite was made that could not be used.
         usage: What it cost, without what an evaluator spent.
         scores: What the gate found; None where there was no evaluator.
+        learned: What it was made from, as a `PromptStore` keeps it.
     """
 
     before: str
@@ -70,14 +78,21 @@ class OptimizedPrompt(str):
     refused: bool
     usage: Usage
     scores: Scores | None
+    learned: Learned
 
     @classmethod
-    def of(cls, proposal: Proposal, before: str, scores: Scores | None = None) -> OptimizedPrompt:
+    def of(
+        cls,
+        proposal: Proposal,
+        before: str,
+        scores: Scores | None = None,
+        learned: Learned | None = None,
+    ) -> OptimizedPrompt:
         """Return what a proposal makes of a prompt."""
         made = cls(before if proposal.prompt is None else proposal.prompt)
         made.before, made.reason = before, proposal.reason
         made.usage, made.refused = proposal.usage, proposal.refused
-        made.scores = scores
+        made.scores, made.learned = scores, learned or Learned()
         return made
 
     @property
@@ -109,7 +124,7 @@ class PromptOptimizer(FlowRunnable[Any, OptimizedPrompt]):
         evaluate: Evaluator | None = None,
         gate: Gate | None = None,
     ) -> None:
-        self.kind = kind
+        self.kind = kind if isinstance(model, str | BaseChatModel) else type(model).__name__
         self.template_format = check_format(template_format)
         self._proposer = _proposer(model, kind, config)
         self._evaluate = _check_evaluate(evaluate, gate)
@@ -137,8 +152,8 @@ class PromptOptimizer(FlowRunnable[Any, OptimizedPrompt]):
     def improve(self, prompt: Prompt, trajectories: Sequence[Trajectory]) -> Flow[OptimizedPrompt]:
         """Return the prompt, improved or as it was, as a flow."""
         task = self._task(prompt, trajectories)
-        proposal = checked((yield from self._proposer.flow(task)), task)
-        return _optimized(proposal, prompt)
+        proposal = checked((yield from proposal_of(self._proposer, task)), task)
+        return _optimized(proposal, prompt, None, self._learned(trajectories))
 
     def gating(self, trajectories: Sequence[Trajectory]) -> Gating | None:
         """Return a run of the gate over some trajectories; None where there is no evaluator."""
@@ -158,7 +173,17 @@ class PromptOptimizer(FlowRunnable[Any, OptimizedPrompt]):
         """
         task = partial(self._task, prompt)
         proposal, scores = yield from gating.flow(self._proposer, task, placed)
-        return _optimized(proposal, prompt, scores)
+        return _optimized(proposal, prompt, scores, self._learned(gating.trajectories, scores))
+
+    def _learned(self, trajectories: Sequence[Trajectory], scores: Scores | None = None) -> Learned:
+        told = (rendered_feedback(one.feedback) for one in trajectories)
+        return Learned(
+            self.kind,
+            self.model_name,
+            tuple(digest(one.rendered())[:12] for one in trajectories),
+            tuple(dict.fromkeys(filter(None, told))),
+            {} if scores is None else scores.told,
+        )
 
     def _task(self, prompt: Prompt, trajectories: Sequence[Trajectory]) -> Task:
         told = prompt.get("update_instructions") or ""
@@ -170,10 +195,12 @@ class PromptOptimizer(FlowRunnable[Any, OptimizedPrompt]):
         return await self.ainvoke({"trajectories": trajectories, "prompt": prompt})
 
 
-def _optimized(proposal: Proposal, prompt: Prompt, scores: Scores | None = None) -> OptimizedPrompt:
+def _optimized(
+    proposal: Proposal, prompt: Prompt, scores: Scores | None, learned: Learned
+) -> OptimizedPrompt:
     if proposal.refused:
         log.warning("A rewrite of a prompt was refused: %s", proposal.reason)
-    return OptimizedPrompt.of(proposal, prompt["prompt"], scores)
+    return OptimizedPrompt.of(proposal, prompt["prompt"], scores, learned)
 
 
 def _proposer(
@@ -277,8 +304,9 @@ def create_prompt_optimizer(
         >>> new = "Help {name}. Answer in one sentence."
         >>> model = ScriptedModel([[("rewrite_prompt", {"prompt": new})]])
         >>> optimizer = create_prompt_optimizer(model, kind="prompt_memory")
-        >>> talk = [("user", "Where is the ferry?"), ("assistant", "A long story ...")]
-        >>> trajectories = [(talk, "too long")]
+        >>> def talk(what):
+        ...     return [("user", f"Where is the {what}?"), ("assistant", "A long story ...")]
+        >>> trajectories = [(talk("ferry"), "too long")]
         >>> better = optimizer.invoke({"trajectories": trajectories, "prompt": "Help {name}."})
         >>> better, better.changed
         ('Help {name}. Answer in one sentence.', True)
@@ -289,7 +317,8 @@ def create_prompt_optimizer(
         ...     return {"key": "brevity", "score": 1 if "one sentence" in prompt else 0.5}
         >>> model = ScriptedModel([[("rewrite_prompt", {"prompt": new})]])
         >>> optimizer = create_prompt_optimizer(model, kind="prompt_memory", evaluate=evaluate)
-        >>> better = optimizer.invoke({"trajectories": trajectories * 12, "prompt": "Help {name}."})
+        >>> trajectories = [(talk(f"ferry to pier {number}"), "too long") for number in range(12)]
+        >>> better = optimizer.invoke({"trajectories": trajectories, "prompt": "Help {name}."})
         >>> better.changed, better.scores.before, better.scores.after, better.scores.p_value
         (True, 0.5, 1.0, 0.015625)
     """

@@ -16,12 +16,14 @@ from holdfast.history import ChangeSet, Provenance, Version, Write
 from holdfast.ledger import Ledger
 from holdfast.namespace import NamespaceTemplate, current_store
 from holdfast.operations import History
-from holdfast.optimize.optimizer import read_prompt
+from holdfast.optimize.learned import Learned
+from holdfast.optimize.optimizer import OptimizedPrompt, read_prompt
 from holdfast.optimize.prompt_versions import (
     KIND,
     PINNED,
-    Learned,
+    ROLLBACK,
     PromptVersion,
+    check_before,
     check_expected,
     checked_name,
     made,
@@ -110,9 +112,9 @@ class PromptFlows:
         found = next((one for one in versions if one.revision == revision), None)
         if found is None or revision is None:
             known = ", ".join(str(one.revision) for one in versions) or "none"
-            asked = (
-                f"revision {revision}" if revision is not None else f"one {back} before the last"
-            )
+            if not versions:
+                raise InputError(f"There is no prompt {name!r}; save one first.")
+            asked = f"of revision {revision}" if revision is not None else "before its first"
             raise InputError(
                 f"Prompt {name!r} has no version {asked}; there are revisions: {known}."
             )
@@ -148,20 +150,26 @@ class PromptFlows:
         name: str,
         prompt: Any,
         told: tuple[str | None, str | None],
-        learned: Learned,
+        learned: Learned | None,
         expect: int | None,
         config: RunnableConfig,
     ) -> Flow[PromptVersion]:
-        read_prompt(prompt)
-        if not prompt.strip():
+        given = read_prompt(prompt)
+        text = given["prompt"]
+        if not text.strip():
             raise InputError(f"Prompt {name!r} is empty; nothing was saved.")
+        made_from = text if isinstance(text, OptimizedPrompt) else None
+        learned = learned or (Learned() if made_from is None else made_from.learned)
+        told = (told[0] or given.get("update_instructions"), told[1] or given.get("when_to_update"))
         store, namespace = self._place(config)
         release = yield exclusively(store, namespace)
         try:
-            (newest,) = yield from held(store, namespace, [name])
+            newest, pinned = yield from held(store, namespace, [name, pin_key(name)])
             check_expected(name, newest, expect)
             before = None if newest is None else version_of(name, newest.value, newest.revision)
-            new = made(name, prompt, told, learned, before)
+            if made_from is not None and expect is None:
+                check_before(name, made_from.before, before, pinned)
+            new = made(name, str(text), told, learned, before)
             if before is not None and said_by(before) == said_by(new):
                 return before
             base = newest.revision or 0 if newest is not None else 0
@@ -188,11 +196,25 @@ class PromptFlows:
                 f"{shown(store)} keeps no history, so that no version of {name!r} is there to go "
                 "back to. Open a store with open_store(...)."
             )
-        older = yield from self._one(name, revision, config, back=1)
+        older = yield from self._earlier(name, revision, config)
         scores = {"revision": float(older.revision or 0)}
         told = (older.update_instructions, older.when_to_update)
-        learned = Learned("rollback", scores=scores)
+        learned = Learned(ROLLBACK, scores=scores)
         return (yield from self._save(name, older.prompt, told, learned, None, config))
+
+    def _earlier(
+        self, name: str, revision: int | None, config: RunnableConfig
+    ) -> Flow[PromptVersion]:
+        """Return the version to go back to; by default one further back than the last time."""
+        versions = yield from self._history(name, config)
+        newest = versions[-1] if versions else None
+        if revision is not None or newest is None or newest.learned.optimizer != ROLLBACK:
+            return (yield from self._one(name, revision, config, back=1))
+        there = newest.learned.scores.get("revision")
+        at = next((n for n, one in enumerate(versions) if one.revision == there), 0)
+        if at == 0:
+            raise InputError(f"Prompt {name!r} is back at its first version; name a revision.")
+        return versions[at - 1]
 
     def _pin(self, name: str, revision: int | None, config: RunnableConfig) -> Flow[PromptVersion]:
         store, namespace = self._place(config)

@@ -9,12 +9,10 @@ from langgraph.store.base import BaseStore
 
 from holdfast.flow import arun, run
 from holdfast.namespace import current_config
+from holdfast.optimize.learned import Learned
+from holdfast.optimize.optimizer import Prompt
 from holdfast.optimize.prompt_flows import PromptFlows
-from holdfast.optimize.prompt_versions import (
-    Learned,
-    PromptVersion,
-    checked_name,
-)
+from holdfast.optimize.prompt_versions import PromptVersion, checked_name
 from holdfast.retrieval.asked import STANDING_TOKENS, Scope
 
 NAMESPACE = ("prompts",)
@@ -173,7 +171,7 @@ class PromptStore(PromptFlows):
     def save(
         self,
         name: str,
-        prompt: str,
+        prompt: str | Prompt,
         *,
         update_instructions: str | None = None,
         when_to_update: str | None = None,
@@ -185,24 +183,26 @@ class PromptStore(PromptFlows):
 
         Args:
             name: What it is called.
-            prompt: Its text.
+            prompt: Its text, or a `Prompt`. What an optimizer returned brings along what it was
+                made from, and is refused where the prompt was changed since then.
             update_instructions: What to mind when it is changed; left out, as it was.
             when_to_update: When it is to be changed; left out, as it was.
-            learned: What it was made from.
+            learned: What it was made from; by default what an optimizer says, or a person.
             expect: The revision that must be the newest, 0 for none; in a store with history.
             config: A RunnableConfig, for the namespace and the store.
 
         Raises:
-            InputError: The text is empty, or the newest is another revision than was expected.
+            InputError: The text is empty, or the newest is another revision than was expected, or
+                another text than an optimizer was given.
         """
         told = (update_instructions, when_to_update)
-        known = (learned or Learned(), expect, current_config(config))
+        known = (learned, expect, current_config(config))
         return run(self._save(checked_name(name), prompt, told, *known))
 
     async def asave(
         self,
         name: str,
-        prompt: str,
+        prompt: str | Prompt,
         *,
         update_instructions: str | None = None,
         when_to_update: str | None = None,
@@ -212,7 +212,7 @@ class PromptStore(PromptFlows):
     ) -> PromptVersion:
         """Keep a new version of a prompt, awaiting; see `save`."""
         told = (update_instructions, when_to_update)
-        known = (learned or Learned(), expect, current_config(config))
+        known = (learned, expect, current_config(config))
         return await arun(self._save(checked_name(name), prompt, told, *known))
 
     def rollback(
@@ -222,7 +222,8 @@ class PromptStore(PromptFlows):
 
         Args:
             name: The prompt.
-            revision: Which; by default the one before the newest.
+            revision: Which; by default the one before the newest, and after a rollback the one
+                before that to which it led.
             config: A RunnableConfig, for the namespace and the store.
 
         Raises:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from holdfast.errors import InputError, shown
+from holdfast.optimize.learned import Learned
 from holdfast.optimize.optimizer import Prompt
 from holdfast.stores.plain import Held
 
@@ -15,24 +16,8 @@ KIND = "Prompt"
 
 PINNED = "pinned:"
 
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """What a version of a prompt was made from.
-
-    Args:
-        optimizer: What made it, such as `gradient`; `person` where somebody wrote it.
-        model: The model that wrote it.
-        trajectories: Names of threads or other work that it was learned from.
-        feedback: What was said about them.
-        scores: Of the prompt before and after, or whatever was measured, by name.
-    """
-
-    optimizer: str = "person"
-    model: str | None = None
-    trajectories: tuple[str, ...] = ()
-    feedback: tuple[str, ...] = ()
-    scores: Mapping[str, float] = field(default_factory=dict)
+ROLLBACK = "rollback"
+"""What makes a version that is an older one again; its score `revision` says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +74,7 @@ def pin_key(name: str) -> str:
 
 def who_of(learned: Learned) -> Any:
     """Return whose word a version is."""
-    return "person" if learned.optimizer in ("person", "rollback") else "assistant"
+    return "person" if learned.optimizer in ("person", ROLLBACK) else "assistant"
 
 
 def check_expected(name: str, newest: Held | None, expect: int | None) -> None:
@@ -101,6 +86,18 @@ def check_expected(name: str, newest: Held | None, expect: int | None) -> None:
         raise InputError(
             f"Prompt {name!r} was expected to be at revision {expect}, and is at {there}; nothing "
             "was saved."
+        )
+
+
+def check_before(name: str, before: str, newest: PromptVersion | None, pinned: Held | None) -> None:
+    """Raise InputError where a prompt was changed since an optimizer was given it."""
+    there = [] if newest is None else [newest.prompt]
+    if pinned is not None:
+        there.append(version_of(name, pinned.value, None).prompt)
+    if there and before not in there:
+        raise InputError(
+            f"Prompt {name!r} was changed while it was improved; nothing was saved. Improve the "
+            "newest, or save it all the same with expect=..., the newest revision."
         )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from langchain_core.language_models import BaseChatModel
 
 from holdfast import wording
-from holdfast.errors import ConfigurationError, ModelAnswerError
+from holdfast.errors import ConfigurationError, ModelAnswerError, shown
 from holdfast.extract.answer import Call
 from holdfast.flow import Flow
 from holdfast.memory import Failure, Usage
@@ -98,6 +98,27 @@ class Proposer(Protocol):
 
     def flow(self, task: Task) -> Flow[Proposal]:
         """Return what comes of one try, as a flow."""
+
+
+def proposal_of(proposer: Proposer, task: Task) -> Flow[Proposal]:
+    """Return what comes of one try of a proposer, whoever wrote it.
+
+    Raises:
+        ConfigurationError: Its flow is no generator, or returns something else.
+    """
+    flow: Any = proposer.flow(task)
+    who = type(proposer).__name__
+    if not isinstance(flow, Generator):
+        raise ConfigurationError(
+            f"{who}.flow(task) must be a generator, got {shown(flow)}; `yield from ()` in front of "
+            "its return makes it one."
+        )
+    proposal = yield from flow
+    if not isinstance(proposal, Proposal):
+        raise ConfigurationError(
+            f"{who}.flow(task) must return Proposal(prompt, reason), got {shown(proposal)}."
+        )
+    return proposal
 
 
 def checked(proposal: Proposal, task: Task) -> Proposal:
@@ -226,15 +247,21 @@ def proposer(model: BaseChatModel, kind: object, config: object) -> Proposer:
 
 
 def _steps(config: Mapping[str, Any]) -> tuple[int, int]:
-    least = config.get("min_reflection_steps", min(LEAST, config.get("max_reflection_steps", MOST)))
-    most = config.get("max_reflection_steps", max(MOST, least if isinstance(least, int) else 0))
-    known = all(isinstance(n, int) and not isinstance(n, bool) for n in (least, most))
-    if not known or not 0 <= least <= most or most < 1:
+    least, most = (config.get(f"{end}_reflection_steps") for end in ("min", "max"))
+    if least is None:
+        least = min(LEAST, most) if _is_number(most) else LEAST
+    if most is None:
+        most = max(MOST, least) if _is_number(least) else MOST
+    if not _is_number(least) or not _is_number(most) or not 0 <= least <= most or most < 1:
         raise ConfigurationError(
             "min_reflection_steps and max_reflection_steps must be numbers, 0 <= min <= max and "
             f"max from 1 on; got {least!r} and {most!r}."
         )
     return least, most
+
+
+def _is_number(given: object) -> TypeGuard[int]:
+    return isinstance(given, int) and not isinstance(given, bool)
 
 
 def _request(task: Task) -> str:

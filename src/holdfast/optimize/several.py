@@ -103,8 +103,10 @@ class MultiPromptOptimizer(FlowRunnable[Any, list[Prompt]]):
         def accept(answer: Answer) -> set[str]:
             call = next((call for call in answer.calls if call.name == _CHOOSE), None)
             which = None if call is None else (call.arguments or {}).get("which")
+            which = [which] if isinstance(which, str) else which
             if not isinstance(which, list):
                 raise Invalid([Failure("give a list of names", f"{_CHOOSE}/which")])
+            which = [name.strip() if isinstance(name, str) else name for name in which]
             unknown = [name for name in which if name not in names]
             if unknown:
                 known = ", ".join(sorted(names))

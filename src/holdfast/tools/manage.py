@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from langchain_core.runnables import RunnableConfig
@@ -14,28 +13,18 @@ from langgraph.store.base import BaseStore
 from holdfast import wording
 from holdfast.errors import ConfigurationError, InputError
 from holdfast.flow import Flow, exclusively
-from holdfast.history import ChangeSet, Provenance, Write
-from holdfast.ledger import Ledger
-from holdfast.memory import clean, content_key, normalised, profile_key, same, unwrap, wrap
-from holdfast.mending import blocks_text, read_json
+from holdfast.history import Provenance
+from holdfast.memory import profile_key, same, unwrap, wrap
+from holdfast.mending import read_json
 from holdfast.namespace import NamespaceTemplate, current_store, thread_of
 from holdfast.retrieval.finding import read_profiles
 from holdfast.schema import Invalid, Schema, as_schema
-from holdfast.stores.plain import TRIES, Held, Lost, fenced, held, write
+from holdfast.stores.plain import TRIES, Held, Lost, fenced, held
 from holdfast.tools.base import Refusal, memory_tool, tool_namespace
+from holdfast.tools.writing import Place, create, get, put, remembered_text
 
 Action = Literal["create", "update", "delete"]
 ACTIONS: tuple[str, ...] = get_args(Action)
-
-LONGEST = 100_000
-"""How many characters one memory may have; more is a document, not a memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    store: BaseStore
-    namespace: tuple[str, ...]
-    source: Provenance
 
 
 class _Manager:
@@ -71,12 +60,12 @@ class _Manager:
         )
         for _ in range(TRIES):
             try:
-                return (yield from self._done(_Place(store, namespace, source), arguments))
+                return (yield from self._done(Place(store, namespace, source), arguments))
             except Lost:
                 continue
         raise Refusal("Others change this memory at this moment; nothing was changed. Try again.")
 
-    def _done(self, place: _Place, arguments: dict[str, Any]) -> Flow[str]:
+    def _done(self, place: Place, arguments: dict[str, Any]) -> Flow[str]:
         action = self._action(arguments)
         id = _text(arguments.get("id"))
         if action == "create" and id and not self.single:
@@ -93,7 +82,7 @@ class _Manager:
             raise Refusal(f"To {action} a memory, give its id, as search_memory shows it.")
         release = yield exclusively(place.store, place.namespace)
         try:
-            item = yield from _get(place, id)
+            item = yield from get(place, id)
             if item is None:
                 raise Refusal(
                     f"There is no memory with the id {id!r}; nothing was {action}d. "
@@ -101,7 +90,7 @@ class _Manager:
                     "below this one can be read, not changed."
                 )
             if action == "delete":
-                yield from _write(place, item.key, None, item)
+                yield from put(place, item.key, None, item)
                 return f"deleted memory {item.key}"
             return (yield from self._update(place, item, content))
         finally:
@@ -122,7 +111,7 @@ class _Manager:
         """Return what to remember: a text, or the fields of a document."""
         given = arguments.get("content")
         if self.schema is None:
-            return _remembered_text(given)
+            return remembered_text(given)
         if given is None:
             # Some models spread the fields beside the other arguments.
             given = {k: v for k, v in arguments.items() if k in self.schema.fields}
@@ -135,44 +124,32 @@ class _Manager:
             raise Refusal(f"content must be an object with fields of {self.kind}: {fields}.")
         return dict(given)
 
-    def _create(self, place: _Place, content: Any) -> Flow[str]:
+    def _create(self, place: Place, content: Any) -> Flow[str]:
         value = self._value(self._validated(content))
-        # A key that follows from the words; the next, where an edit has put others under it.
-        spoken = unwrap(value)[1]
-        keys = [content_key(self.kind, spoken)]
-        keys += [content_key(f"{self.kind}#{number}", spoken) for number in range(1, 4)]
-        release = yield exclusively(place.store, place.namespace)
-        try:
-            found = yield from held(place.store, place.namespace, keys)
-            for key, item in zip(keys, found, strict=True):
-                if item is not None and _says(item, value):
-                    return f"memory {key} says that already; nothing new was created"
-            free = (key for key, item in zip(keys, found, strict=True) if item is None)
-            key = next(free, str(uuid.uuid4()))
-            yield from _write(place, key, value, None, self.stands)
-            return f"created memory {key}"
-        finally:
-            release()
+        there, is_new = yield from create(place, value, self.stands)
+        if not is_new:
+            return f"memory {there.key} says that already; nothing new was created"
+        return f"created memory {there.key}"
 
-    def _single(self, place: _Place, action: str, content: Any) -> Flow[str]:
+    def _single(self, place: Place, action: str, content: Any) -> Flow[str]:
         key = profile_key(self.kind)
         release = yield exclusively(place.store, place.namespace)
         try:
             found = yield from self._documents(place, key)
             if found and action == "delete":
-                yield from _write(place, found[0].key, None, found[0])
+                yield from put(place, found[0].key, None, found[0])
                 return f"deleted memory {found[0].key}"
             if found:
                 return (yield from self._update(place, found[0], content))
             if action == "delete" or "create" not in self.permitted:
                 raise Refusal(f"There is no {self.kind} yet; nothing was {action}d.")
             value = self._value(self._validated(content))
-            yield from _write(place, key, value, None, self.stands)
+            yield from put(place, key, value, None, self.stands)
             return f"created memory {key}"
         finally:
             release()
 
-    def _documents(self, place: _Place, key: str) -> Flow[list[Held]]:
+    def _documents(self, place: Place, key: str) -> Flow[list[Held]]:
         """Return the one document; a text by its key only, since others are of its kind too."""
         if self.schema is not None:
             found = yield from read_profiles(place.store, place.namespace, [self.kind], 1)
@@ -180,7 +157,7 @@ class _Manager:
         (item,) = yield from held(place.store, place.namespace, [key])
         return [item] if item is not None else []
 
-    def _update(self, place: _Place, item: Held, content: Any) -> Flow[str]:
+    def _update(self, place: Place, item: Held, content: Any) -> Flow[str]:
         kind, before = unwrap(item.value)
         if self.schema is None:
             if set(before) != {"content"}:
@@ -205,7 +182,7 @@ class _Manager:
             value = wrap(kind, after, item.value)
         if same(item.value, value):
             return f"memory {item.key} says that already; nothing was changed"
-        yield from _write(place, item.key, value, item)
+        yield from put(place, item.key, value, item)
         return f"updated memory {item.key}"
 
     def _validated(self, content: Any) -> Any:
@@ -223,58 +200,8 @@ class _Manager:
         return {"kind": self.kind, "content": content}
 
 
-def _write(
-    place: _Place,
-    key: str,
-    value: dict[str, Any] | None,
-    there: Held | None,
-    pin: bool | None = None,
-) -> Flow[None]:
-    """Write one memory; raise Lost where somebody else wrote it since it was read."""
-    expect = (there.revision if there else 0) if isinstance(place.store, Ledger) else None
-    writes = (Write(key, value, expect, pin=pin, keep=True),)
-    changes = ChangeSet(place.namespace, writes, provenance=place.source)
-    receipt = yield from write(place.store, changes)
-    if receipt.conflicts:
-        raise Lost
-
-
-def _get(place: _Place, id: str) -> Flow[Held | None]:
-    """Return the item with an id, also when a UUID is written in another form."""
-    forms = list(dict.fromkeys(filter(None, (id, _as_uuid(id)))))
-    found = yield from held(place.store, place.namespace, forms)
-    return next((item for item in found if item is not None), None)
-
-
-def _as_uuid(id: str) -> str | None:
-    try:
-        return str(uuid.UUID(id))
-    except ValueError:
-        return None
-
-
 def _text(given: Any) -> str:
     return str(given).strip() if isinstance(given, str | int | uuid.UUID) else ""
-
-
-def _remembered_text(given: Any) -> str:
-    if isinstance(given, list):
-        given = blocks_text(given) or given
-    if isinstance(given, Mapping | list):
-        given = wording.as_json(given) if given else None
-    if given is None or isinstance(given, bool) or not str(given).strip():
-        raise Refusal("content is missing: say in words what to remember. Nothing was changed.")
-    said = clean(str(given))
-    if len(said) > LONGEST:
-        raise Refusal(
-            f"content has {len(said):,} characters, more than the {LONGEST:,} that a memory may "
-            "have. Say what matters of it. Nothing was changed."
-        )
-    return said
-
-
-def _says(item: Held, value: Mapping[str, Any]) -> bool:
-    return same(normalised(unwrap(item.value)), normalised(unwrap(value)))
 
 
 def _parameters(schema: Schema | None, permitted: Sequence[str], *, single: bool) -> dict[str, Any]:

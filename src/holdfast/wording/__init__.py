@@ -13,6 +13,7 @@ from holdfast.wording.conversation import read_messages, read_state, render_know
 
 __all__ = [
     "as_json",
+    "load",
     "read_messages",
     "read_state",
     "render_known",
@@ -23,12 +24,23 @@ __all__ = [
 
 
 @functools.cache
-def _template(name: str) -> tuple[Template, frozenset[str]]:
-    file = files(__name__) / f"{name}.md"
-    if not file.is_file():
-        raise WordingError(f"There is no text {name!r} among the wordings.")
-    template = Template(file.read_text(encoding="utf-8").strip())
-    return template, frozenset(template.get_identifiers())
+def load() -> tuple[dict[str, tuple[Template, frozenset[str]]], dict[str, str]]:
+    """Return all texts with their variables, and all tools, by their names.
+
+    The files are read at once, so that whoever runs on an event loop can have them read before.
+    """
+    texts: dict[str, tuple[Template, frozenset[str]]] = {}
+    for file in files(__name__).iterdir():
+        if file.name.endswith(".md"):
+            template = Template(file.read_text(encoding="utf-8").strip())
+            identifiers = frozenset(template.get_identifiers())
+            texts[file.name.removesuffix(".md")] = template, identifiers
+    tools = {
+        file.name.removesuffix(".json"): file.read_text(encoding="utf-8")
+        for file in (files(__name__) / "tools").iterdir()
+        if file.name.endswith(".json")
+    }
+    return texts, tools
 
 
 def text(name: str, **variables: str) -> str:
@@ -45,20 +57,15 @@ def text(name: str, **variables: str) -> str:
         >>> text("repair", failures="- no path given @ path")[:4]
         'Some'
     """
-    template, wanted = _template(name)
+    texts, _ = load()
+    if name not in texts:
+        raise WordingError(f"There is no text {name!r} among the wordings.")
+    template, wanted = texts[name]
     if wanted != set(variables):
         raise WordingError(
             f"Text {name!r} takes the variables {sorted(wanted)}; got {sorted(variables)}."
         )
     return template.substitute(variables)
-
-
-@functools.cache
-def _tool(name: str) -> str:
-    file = files(__name__) / "tools" / f"{name}.json"
-    if not file.is_file():
-        raise WordingError(f"There is no tool {name!r} among the wordings.")
-    return file.read_text(encoding="utf-8")
 
 
 def as_json(value: Any) -> str:
@@ -72,4 +79,7 @@ def tool(name: str) -> dict[str, Any]:
     Raises:
         WordingError: There is no such tool.
     """
-    return dict(json.loads(_tool(name)))
+    _, tools = load()
+    if name not in tools:
+        raise WordingError(f"There is no tool {name!r} among the wordings.")
+    return dict(json.loads(tools[name]))

@@ -30,8 +30,8 @@ def read_messages(given: Any) -> list[Message]:
     """Read messages in any form that LangChain takes, and OpenAI's dicts with a time.
 
     Args:
-        given: A sequence of LangChain messages, dicts with `role` and `content`, or (role, text)
-            pairs. A dict may carry `time` (ISO 8601), `name` and `id`.
+        given: A sequence of LangChain messages, dicts with `role` and `content`, (role, text)
+            pairs, or `Message`s. A dict may carry `time` (ISO 8601), `name` and `id`.
 
     Returns:
         The messages as values, in order.
@@ -70,6 +70,8 @@ def read_state(given: Any, taker: str) -> list[Message]:
 def _read(number: int, given: Any) -> Message:
     from langchain_core.messages import convert_to_messages
 
+    if isinstance(given, Message):
+        return given
     calls: list[tuple[str, str]] = []
     if isinstance(given, Mapping):
         # Calls are read here: LangChain refuses a message for one malformed argument in it.

@@ -192,7 +192,8 @@ def _left(op: SettleJob, row: Row, now: str) -> dict[str, object] | None:
         return anew  # it was put again while it ran
     if row["every"] is not None:
         due = later(now, row["every"])
-        return {**anew, "due_at": due, "wake_at": due, "first_at": due}
+        failed = op.note if op.end == "dead" else None
+        return {**anew, "due_at": due, "wake_at": due, "first_at": due, "error": failed}
     if op.end == "dead":
         gone = {"state": "dead", "wake_at": None, "error": op.note}
         return {**same, **gone, "attempts": row["attempts"]}
