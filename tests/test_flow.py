@@ -8,12 +8,14 @@ from contextvars import ContextVar
 from functools import partial
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableLambda
 from langgraph.store.base import BaseStore, GetOp, PutOp
 from langgraph.store.memory import InMemoryStore
 from langgraph.store.sqlite import SqliteStore as LangGraphSqliteStore
 
-from holdfast.flow import Ask, Call, FlowRunnable, StoreCall, StoreOps, arun, run
+from holdfast.flow import Ask, Call, FlowRunnable, Hand, StoreCall, StoreOps, arun, run
 from holdfast.testing import ScriptedModel
 
 NS = ("n",)
@@ -210,8 +212,6 @@ async def test_a_flow_runnable_has_langchains_whole_face():
 
 
 async def test_traces_hold_the_model_below_the_runnable_tagged_and_configured():
-    from langchain_core.callbacks import BaseCallbackHandler
-
     class Recorder(BaseCallbackHandler):
         def __init__(self):
             self.chains, self.models = {}, []
@@ -234,6 +234,37 @@ async def test_traces_hold_the_model_below_the_runnable_tagged_and_configured():
         ("echo", ["mine", "nostream"], "nora")
     ] * 2
     assert config["tags"] == ["mine"]
+
+
+@pytest.mark.parametrize("how", ["sync", "async"])
+async def test_a_model_whose_invoke_takes_messages_alone_finds_the_config(how):
+    class Narrow(ScriptedModel):
+        def invoke(self, input):
+            return super().invoke(input)
+
+        async def ainvoke(self, input):
+            return await super().ainvoke(input)
+
+    seen = []
+
+    class Recorder(BaseCallbackHandler):
+        def on_chat_model_start(self, serialized, messages, *, tags, **_):
+            seen.append(sorted(tags))
+
+    echo, config = Echo(Narrow(["a"])), {"callbacks": [Recorder()], "tags": ["mine"]}
+    answer = echo.invoke("x", config) if how == "sync" else await echo.ainvoke("x", config)
+    assert answer == "a"
+    assert seen == [["mine", "nostream"]]
+
+
+class Handing(FlowRunnable):
+    def flow(self, input, config):
+        return (yield Hand(RunnableLambda(lambda given, config: [given, config["tags"]]), input))
+
+
+async def test_a_runnable_of_the_users_is_handed_its_input_and_the_config():
+    config = {"tags": ["mine"]}
+    assert Handing().invoke("x", config) == await Handing().ainvoke("x", config) == ["x", ["mine"]]
 
 
 def test_threads_have_runs_of_their_own():
@@ -272,6 +303,7 @@ def test_only_the_flow_room_calls_models_and_stores():
         "cli/commands.py",
         "cli/prompt_commands.py",
         "evaluate/rows.py",
+        "integrations/summarizing.py",
         "jobs/running.py",
         "managers/consolidating.py",
         "managers/memory_manager.py",
@@ -280,6 +312,7 @@ def test_only_the_flow_room_calls_models_and_stores():
         "optimize/learning.py",
         "optimize/optimizer.py",
         "optimize/several.py",
+        "short_term/summarization.py",
         "stores/scoped.py",
         "tools/base.py",
         "tools/toolbox.py",

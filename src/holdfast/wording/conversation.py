@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _ROLES = {"human": "user", "ai": "assistant", "function": "tool", "developer": "system"}
 _TIMES = ("time", "timestamp", "created_at", "date")
 _TAGS = (
-    "conversation|earlier|message|call|known|memory|episodes|feedback|trajectory|trajectories"
+    "conversation|earlier|message|call|known|memory|episodes|feedback|trajectory|trajectories|summary"
     "|current_prompt|prompts?|update_instructions|when_to_update|hypotheses|recommendations"
 )
 _OURS = re.compile(rf"<(?=\s*/?\s*(?:{_TAGS})\b)", re.IGNORECASE)
