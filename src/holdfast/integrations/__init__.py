@@ -9,11 +9,28 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from holdfast.integrations.agent_memory import AgentMemory, Recall
+    from holdfast.integrations.middleware import MemoryMiddleware
+    from holdfast.integrations.nodes import recall_node, reflect_node
     from holdfast.integrations.summarizing import SummarizationMiddleware
 
-_WHERE = {"SummarizationMiddleware": "holdfast.integrations.summarizing"}
+_WHERE = {
+    "AgentMemory": "holdfast.integrations.agent_memory",
+    "MemoryMiddleware": "holdfast.integrations.middleware",
+    "Recall": "holdfast.integrations.agent_memory",
+    "SummarizationMiddleware": "holdfast.integrations.summarizing",
+    "recall_node": "holdfast.integrations.nodes",
+    "reflect_node": "holdfast.integrations.nodes",
+}
 
-__all__ = ["SummarizationMiddleware"]
+__all__ = [
+    "AgentMemory",
+    "MemoryMiddleware",
+    "Recall",
+    "SummarizationMiddleware",
+    "recall_node",
+    "reflect_node",
+]
 
 
 def __getattr__(name: str) -> Any:
