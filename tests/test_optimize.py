@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.utils import mustache
 
 from holdfast import create_multi_prompt_optimizer, create_prompt_optimizer
 from holdfast.errors import ConfigurationError, InputError, ModelAnswerError
@@ -560,6 +561,38 @@ def test_what_a_template_does_is_kept(template_format, before, after):
 )
 def test_the_words_of_a_template_may_change(template_format, before, after):
     assert failures(before, after, template_format) == []
+
+
+PIECES = {
+    "mustache": "{{a}} {{ {{b}} }} {{#a}} {{/a}} {{^b}} {{/b}} {{{a}}} {{!x}} {{! {{=<% <%a%> x",
+    "jinja2": "{{ {{a}} }} {% %} {%if(a)%} {%endif%} {%else%} {# #} {%raw%} {%endraw%} ' } ( x",
+}
+
+
+def is_template(text, template_format):
+    try:
+        if template_format == "mustache":
+            list(mustache.tokenize(text))
+        else:
+            pytest.importorskip("jinja2").Environment().parse(text)
+    except Exception:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("template_format", PIECES)
+def test_an_accepted_rewrite_of_a_template_is_one(template_format):
+    pieces = st.lists(st.sampled_from(PIECES[template_format].split()), max_size=6)
+
+    @settings(max_examples=150)
+    @given(st.data(), pieces, pieces)
+    def holds(data, before, more):
+        if is_template("".join(before), template_format):
+            after = "".join(data.draw(st.permutations(before + more)))
+            if not failures("".join(before), after, template_format):
+                assert is_template(after, template_format)
+
+    holds()
 
 
 def test_what_moved_out_of_a_block_is_told_so():

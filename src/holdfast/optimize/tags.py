@@ -93,7 +93,8 @@ def mustache_tags(prompt: str) -> Tags:
         at = end + 2
         if deep:
             closed = prompt.startswith("}", at)
-            tags.value(f"{{{_flat(inner)}" + "}" * closed)
+            # Closed by two braces only it is no such tag, and nothing else either.
+            tags.value(f"{{{inner.strip()}}}" if closed else f"{{\n{inner}")
             at += closed
         elif not inner.startswith("!"):
             _mustache(tags, inner)
@@ -101,7 +102,7 @@ def mustache_tags(prompt: str) -> Tags:
 
 
 def _mustache(tags: Tags, inner: str) -> None:
-    text = _flat(inner)
+    text = inner.strip()
     kind = text[:1]
     if kind and kind in "#^$<&>/":
         name = text[1:].strip()
@@ -191,10 +192,6 @@ def _trimmed(inner: str) -> str:
     return _SPACED.sub(lambda found: found[1] or " ", inner).strip()
 
 
-def _flat(text: str) -> str:
-    return " ".join(text.split())
-
-
 def tag_failures(had: Tags, has: Tags, as_block: str) -> Iterator[str]:
     """Yield what is wrong with a rewrite's tags.
 
@@ -210,7 +207,7 @@ def tag_failures(had: Tags, has: Tags, as_block: str) -> Iterator[str]:
     yield from (f"there is no variable {text}" for text in sorted(after - before))
     if had.blocks == has.blocks:
         yield from _moved(had, has, before & after, as_block)
-    if _flat(had.rest) != _flat(has.rest):
+    if had.rest != has.rest:
         yield (
             f"what follows from {had.rest[:40]!r} on must stay as it is"
             if had.rest
