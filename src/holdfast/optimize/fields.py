@@ -104,6 +104,8 @@ def _field(prompt: str, start: int, *, deep: bool) -> tuple[Field, int] | None:
 
 def _is_named(root: str, tails: str) -> bool:
     """Tell whether names are identifiers: `x²` is made of letters, and is none."""
+    if not tails:
+        return root.isidentifier()
     attributes = re.sub(r"\[[^\]]*\]", "", tails).split(".")[1:]
     return root.isidentifier() and all(name.isidentifier() for name in attributes)
 
