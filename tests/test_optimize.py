@@ -1,16 +1,19 @@
 """Prompt optimizers: what they ask, in which order, and what comes of every answer."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.utils import mustache
 
 from holdfast import create_multi_prompt_optimizer, create_prompt_optimizer
 from holdfast.errors import ConfigurationError, InputError, ModelAnswerError
 from holdfast.memory import Message
 from holdfast.optimize import AnnotatedTrajectory, Proposal
+from holdfast.optimize.fields import fields
 from holdfast.optimize.variables import failures, variables
 from holdfast.testing import ScriptedModel
 from holdfast.trajectories import read_trajectories, rendered
@@ -423,6 +426,8 @@ pieces = st.one_of(
         (
             *("{", "}", "{{", "}}", "{name}", "{user.age}", "{days[0]}", '{"a": 1}', "{}"),
             *("{ x }", "{{literal}}", "{{{deep}}}", "{0}", "{naïve}", "{price:.2f}", "{x!r}"),
+            *("{x!s:>4}", "{day:%d %B %Y}", "{x:{w}}", "{x:*>{w}.{p}f}", "{a: {b}}", "{x: >8}"),
+            *("{x", "{x:", ":>8}", "{a: 1}", "{role: user}"),
         )
     ),
 )
@@ -440,6 +445,7 @@ def test_no_change_is_the_identity(prompt, kind):
 def test_an_accepted_rewrite_has_exactly_the_variables(before, after):
     better, _ = optimize([rewrite(after), rewrite(after)], "prompt_memory", before)
     assert variables(better) == variables(before)
+    assert written(better) == written(before)
     assert better == (before if failures(before, after, "f-string") else after)
 
 
@@ -458,6 +464,192 @@ def test_an_accepted_rewrite_has_exactly_the_variables(before, after):
 )
 def test_a_variable_is_a_brace_field_that_is_an_identifier(prompt, found):
     assert variables(prompt) == found
+
+
+def written(prompt):
+    return {field.text for _, _, field in fields(prompt)}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        ("Today is {today:%d %B %Y}.", {"today:%d %B %Y"}),
+        ("{today:%H:%M} {t: %d of %B}", {"today:%H:%M", "t: %d of %B"}),
+        ("{x:{w}} {x:*{align}{w}.{p}f}", {"x:{w}", "x:*{align}{w}.{p}f"}),
+        ("{x!r:>{user.width!s:3}} {{{x:{w}}}}", {"x!r:>{user.width!s:3}", "x:{w}"}),
+        ("{x:} {x:>8} {x: >8} {x:_^+#010,.2f}", {"x:", "x:>8", "x: >8", "x:_^+#010,.2f"}),
+        ("{x:%} {x: .2f} {x:5}", {"x:%", "x: .2f", "x:5"}),
+        ("{a: 1} {role: user} {role:user} {a:1, 'b':2} {a: {'b': 1}} {a: }", set()),
+        ('{a:1, "b":2} {a:"%d.%m"} {format: "%d"} {a:#fff} {rate: 100% sure}', set()),
+        ("{a: {b}} {a:{b}, c:{d}} {{x:{w}}}", {"b", "d", "w"}),
+        ("{x:{w:{v}}} {x:{w}", {"w:{v}", "w"}),
+        ("{x[]} {x..y} {x.} {x!z} {x²} {x!r", set()),
+        ("{x:{", set()),
+    ],
+)
+def test_a_field_is_read_with_what_it_is_formatted_by(prompt, found):
+    assert written(prompt) == found
+
+
+CHANGED = [
+    ("Today is {today:%d %B %Y}. Help {name}.", "Help {name}.", "{today:%d %B %Y} is lost"),
+    ("Hi {x:{w}}", "Hi {w}", "{x:{w}} is lost"),
+    ("Hi {name}.", "Hi {name:d}.", "no variable {name:d}"),
+    ("Hi {name}.", "Hi {name:>9999999999}.", "the variable name is lost"),
+    ("Hi {name!r}.", "Hi {name}.", "{name!r} is lost"),
+    ("Hi {price:.2f}.", "Hi {price:.3f}.", "no variable {price:.3f}"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "reason"), CHANGED)
+def test_a_changed_field_is_refused_with_what_it_was(before, after, reason):
+    same, requests = optimize([rewrite(after), rewrite(after)], "prompt_memory", before)
+    assert (same, same.refused) == (before, True)
+    assert reason in same.reason
+    assert reason in requests[-1].text
+
+
+LOOP = "{% for i in items %}{{ i }}{% endfor %}"
+TEMPLATES = {
+    "jinja2": [
+        ("{% if a %}x{% endif %}{% if b %}y{% endif %}", "{% if a %}x{% if b %}y{% endif %}"),
+        ("{% if a %}x{% endif %}", "{% endif %}x{% if a %}"),
+        ("{{ a }}", "{# {{ a }} #}"),
+        ("{{ a }}", "{{ a }} {{ "),
+        ("{{ a }}", "{{ a }} {% if"),
+        ("{{ a }}", "{{ a }} {# x"),
+        (LOOP, "{% for i in items %}{% endfor %}{{ i }}"),
+        (LOOP, "{{ i }}{% for i in items %}{% endfor %}"),
+        (
+            "{% if a %}{{ x }}{% else %}{{ y }}{% endif %}",
+            "{% if a %}{{ y }}{% else %}{{ x }}{% endif %}",
+        ),
+        ("{% if a %}{{ x }}{% endif %}", "{% if a %}{% endif %}{{ x }}"),
+        ("{{ a }}", "{% raw %}{{ a }}{% endraw %}"),
+        ("{% raw %}{{ a }}{% endraw %}", "{% raw %}{{ b }}{% endraw %}"),
+        ('{{ "}}" ~ a }}', '{{ "}}" ~ b }}'),
+        ('{{ {"k": {"a": 1}} }}', '{{ {"k": {"a": 2}} }}'),
+        ('{{ "a  b" }}', '{{ "a b" }}'),
+        ("{{ -a }}", "{{ a }}"),
+        ("{% set x = 1 %}{{ x }}", "{{ x }}{% set x = 1 %}"),
+    ],
+    "mustache": [
+        ("{{#a}}x {{/a}}{{#a}}y{{/a}}", "{{#a}}x {{#a}}y{{/a}}"),
+        ("{{a}}", "{{! {{a}} }}"),
+        ("{{a}}", "{{a}} {{ "),
+        ("{{a}}", "{{a}} {{}}"),
+        ("{{#a}}{{b}}{{/a}}", "{{#a}}{{/a}}{{b}}"),
+        ("{{#a}}{{b}}{{/a}}", "{{^a}}{{b}}{{/a}}"),
+        ("{{#a}}x{{/a}}", "{{/a}}x{{#a}}"),
+        ("{{#a}}x{{/a}}", "{{ #a }}x{{/a}}"),
+        ("{{a}}", "{{{a}}}"),
+        ("{{a}}", "{{=<% %>=}}{{a}}"),
+        ("{{=<% %>=}}<% a %>", "{{=<% %>=}}<% b %>"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("template_format", "before", "after"),
+    [(name, *case) for name, cases in TEMPLATES.items() for case in cases],
+)
+def test_what_a_template_does_is_kept(template_format, before, after):
+    assert failures(before, after, template_format)
+    same, _ = optimize(
+        [rewrite(after)] * 2, "prompt_memory", before, template_format=template_format
+    )
+    assert (same, same.refused) == (before, True)
+
+
+@pytest.mark.parametrize(
+    ("template_format", "before", "after"),
+    [
+        ("jinja2", "Dear {{ a }}, {{b}}", "{# hm #}{{b}}, dear {{- a -}} {{ a }}"),
+        (
+            "jinja2",
+            "Hi. {% if a %}{{ x }} or {{ y }}{% endif %}",
+            "{%- if  a %}{{y}} {{x}}{% endif %}",
+        ),
+        ("jinja2", "{# {{ a }} {% if #} Hi", "Hello"),
+        ("jinja2", "{% raw %}{{ a }}{% endraw %} Hi", "Hello {% raw %}{{ a }}{% endraw %}"),
+        ("jinja2", "Hi {{ a }} {{ ", "Hello {{ a }} {{ "),
+        ("mustache", "Dear {{ a }}{{! {{x}}", "{{a}}, dear"),
+        ("mustache", "{{#a}}{{ b }} or {{.}}{{/a}} Hi", "Hi {{# a }}{{.}}, {{b}}{{/a}}"),
+        ("mustache", "Hi {{=<% %>=}}<% a %>", "Hello {{=<% %>=}}<% a %>"),
+    ],
+)
+def test_the_words_of_a_template_may_change(template_format, before, after):
+    assert failures(before, after, template_format) == []
+
+
+PIECES = {
+    "mustache": "{{a}} {{ {{b}} }} {{#a}} {{/a}} {{^b}} {{/b}} {{{a}}} {{!x}} {{! {{=<% <%a%> x",
+    "jinja2": "{{ {{a}} }} {% %} {%if(a)%} {%endif%} {%else%} {# #} {%raw%} {%endraw%} ' } ( x",
+}
+
+
+def is_template(text, template_format):
+    try:
+        if template_format == "mustache":
+            list(mustache.tokenize(text))
+        else:
+            pytest.importorskip("jinja2").Environment().parse(text)
+    except Exception:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("template_format", PIECES)
+def test_an_accepted_rewrite_of_a_template_is_one(template_format):
+    pieces = st.lists(st.sampled_from(PIECES[template_format].split()), max_size=6)
+
+    @settings(max_examples=150)
+    @given(st.data(), pieces, pieces)
+    def holds(data, before, more):
+        if is_template("".join(before), template_format):
+            after = "".join(data.draw(st.permutations(before + more)))
+            if not failures("".join(before), after, template_format):
+                assert is_template(after, template_format)
+
+    holds()
+
+
+def test_what_moved_out_of_a_block_is_told_so():
+    (failure,) = failures(LOOP, "{% for i in items %}{% endfor %}{{ i }}", "jinja2")
+    assert "i must stay inside of {% for i in items %}" in str(failure)
+    (failure,) = failures("{% if a %}{% endif %}", "{% if a %}", "jinja2")
+    assert "{% endif %}" in str(failure)
+
+
+HOSTILE = (
+    "{",
+    "{{",
+    "{x:",
+    "{x:{",
+    "{x:{w}",
+    "{x[",
+    "{x.",
+    "{% ",
+    "{{ ",
+    "{# ",
+    "{{#",
+    '{{ "',
+    "{{ (",
+)
+HOSTILE += ("{{=", "{% raw %}", "{{! ", "{{ a }}", "{% if a %}", "{{#a}}", "}", "x", "\n", "{x: %d")
+
+
+@pytest.mark.parametrize("template_format", ["f-string", "jinja2", "mustache"])
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_long_templates_are_read_in_time_that_grows_with_their_length(piece, template_format):
+    def seconds(times):
+        began = time.process_time()
+        failures(piece * times, piece * times, template_format)
+        return time.process_time() - began
+
+    short = min(seconds(5_000) for _ in range(2))
+    # Another run may have had the machine; one in time is enough.
+    assert any(seconds(50_000) < 40 * short + 0.2 for _ in range(3))
 
 
 def test_mustache_and_jinja_are_asked_for():

@@ -1,5 +1,7 @@
 """Prompts with versions, in stores that keep a history and in one that does not."""
 
+from datetime import date
+
 import pytest
 from langgraph.store.memory import InMemoryStore
 
@@ -182,3 +184,102 @@ def test_prompts_are_no_memories_that_a_search_finds():
     with open_store(":memory:") as store:
         PromptStore(store).save("p", "Speak of ferries.")
         assert store.search((), query="ferries") == []
+
+
+# Values
+
+
+def filled(prompts, prompt, values, **given):
+    prompts.save("main", prompt)
+    return prompts.system_prompt("main", values=values, **given)
+
+
+USER = {"name": "Nora", "tags": ["a", "b"]}
+DAY = date(2026, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "values", "told"),
+    [
+        ("{today:%d %B %Y}, {name}.", {"today": DAY, "name": "Ines"}, "01 May 2026, Ines."),
+        ("[{x:>{w}}] {{x}} {{{x}}}", {"x": "ab", "w": 4}, "[  ab] {{x}} {{ab}}"),
+        ("{x!r:*^{w}.{p}}", {"x": "abc", "w": 6, "p": 3}, "*'ab**"),
+        ("{user[name]} {user[tags][1]} {day.year}", {"user": USER, "day": DAY}, "Nora b 2026"),
+        ('{role: user} {a: 1} {"a": {name}} {', {"name": "x"}, '{role: user} {a: 1} {"a": x} {'),
+        ("{x}", {"x": "{y}"}, "{y}"),
+    ],
+)
+def test_a_prompt_is_filled_as_it_is_read(prompts, prompt, values, told):
+    assert filled(prompts, prompt, values) == told
+
+
+@pytest.mark.parametrize(
+    ("prompt", "values", "reason"),
+    [
+        ("{user.name}", {"user": USER}, r"{user\.name}"),
+        ("{user[city]}", {"user": USER}, r"{user\[city\]}"),
+        ("{user[tags][7]}", {"user": USER}, "index out of range"),
+        ("{name:d}", {"name": "Nora"}, "{name:d}"),
+        ("{x:c}", {"x": 10**10}, "{x:c}"),
+        ("{name:>9999999999}", {"name": "Nora"}, "4096"),
+        ("{x:.{p}f}", {"x": 1.0, "p": 100_000}, "4096"),
+        ("{x:{w}}", {"x": 1, "w": 10**5000}, "{x:{w}}"),
+        ("{x:{w}}", {"x": 1, "w": {}}, "{x:{w}}"),
+        ("{x:{w}}", {"x": 1}, "no value for 'w'"),
+        ("{x:\u0669\u0669\u0669\u0669\u0669}", {"x": 1}, "4096"),
+    ],
+)
+def test_a_value_that_does_not_fit_names_its_field(prompts, prompt, values, reason):
+    with pytest.raises(InputError, match=reason):
+        filled(prompts, prompt, values)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "values", "told"),
+    [
+        ("Help {{name}}. {a}", {"name": "Nora"}, "Help Nora. {a}"),
+        ("{{#tags}}{{.}} {{x}};{{/tags}}", {"tags": [1, 2], "x": 0}, "1 0;2 0;"),
+        ("{{#on}}{{missing}}{{/on}}{{^on}}off{{/on}}", {"on": False}, "off"),
+        ("{{user.name}} {{#user}}{{name}}{{/user}}", {"user": USER}, "Nora Nora"),
+        ("{{x}}", {"x": "{{y}}"}, "{{y}}"),
+    ],
+)
+async def test_mustache_is_filled(prompts, prompt, values, told):
+    assert filled(prompts, prompt, values, template_format="mustache") == told
+    awaited = await prompts.asystem_prompt("main", values=values, template_format="mustache")
+    assert awaited == told
+
+
+def test_jinja_is_filled(prompts):
+    pytest.importorskip("jinja2")
+    loop = "{% for tag in user.tags %}{{ tag }}{% if not loop.last %}, {% endif %}{% endfor %}"
+    assert filled(prompts, loop, {"user": USER}, template_format="jinja2") == "a, b"
+
+
+@pytest.mark.parametrize(
+    ("template_format", "prompt", "values", "reason"),
+    [
+        ("mustache", "{{name}}", {}, "name"),
+        ("mustache", "{{user.city}}", {"user": USER}, "user.city"),
+        ("mustache", "{{#a}}{{b}}{{/a}}", {"a": {"x": 1}}, "b"),
+        ("mustache", "{{#a}}", {"a": 1}, "never closed"),
+        ("jinja2", "{{ name }}", {}, "name"),
+        ("jinja2", "{{ user.city.street }}", {"user": USER}, "city"),
+        ("jinja2", "{% if", {}, "jinja2"),
+        ("jinja2", "{{ ''.__class__.__mro__ }}", {}, "unsafe"),
+        ("jinja2", "{{ 1 / a }}", {"a": 0}, "zero"),
+    ],
+)
+def test_what_a_template_lacks_is_named(prompts, template_format, prompt, values, reason):
+    if template_format == "jinja2":
+        pytest.importorskip("jinja2")
+    with pytest.raises(InputError, match=reason):
+        filled(prompts, prompt, values, template_format=template_format)
+
+
+def test_a_format_that_is_not_there_is_named(prompts, monkeypatch):
+    with pytest.raises(ConfigurationError, match="template_format is one of"):
+        filled(prompts, "Hi", None, template_format="erb")
+    monkeypatch.setattr("langchain_core.prompts.string._HAS_JINJA2", False)
+    with pytest.raises(ConfigurationError, match="pip install jinja2"):
+        filled(prompts, "{{ a }}", {"a": 1}, template_format="jinja2")

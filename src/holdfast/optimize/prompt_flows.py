@@ -33,7 +33,7 @@ from holdfast.optimize.prompt_versions import (
     version_of,
     who_of,
 )
-from holdfast.optimize.variables import filled
+from holdfast.optimize.variables import TemplateFormat, check_format, filled
 from holdfast.retrieval.asked import Scope, places_of
 from holdfast.retrieval.finding import everything
 from holdfast.retrieval.lane import standing_flow
@@ -71,12 +71,16 @@ class PromptFlows:
         memories: Scope | list[Scope] | None,
         budget: int,
         values: Mapping[str, object] | None,
+        template_format: TemplateFormat,
         config: RunnableConfig,
     ) -> Flow[str]:
+        check_format(template_format)
         version = yield from self._get(checked_name(name), config)
         if version is None:
             raise InputError(f"There is no prompt {name!r}; save one first.")
-        text = version.prompt if values is None else filled(version.prompt, values)
+        text = version.prompt
+        if values is not None:
+            text = filled(text, values, template_format)
         if memories is None:
             return text
         store = current_store(self._store, config)

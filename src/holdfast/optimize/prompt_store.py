@@ -13,6 +13,7 @@ from holdfast.optimize.learned import Learned
 from holdfast.optimize.optimizer import Prompt
 from holdfast.optimize.prompt_flows import PromptFlows
 from holdfast.optimize.prompt_versions import PromptVersion, checked_name
+from holdfast.optimize.variables import TemplateFormat
 from holdfast.retrieval.asked import STANDING_TOKENS, Scope
 
 NAMESPACE = ("prompts",)
@@ -123,6 +124,7 @@ class PromptStore(PromptFlows):
         memories: Scope | list[Scope] | None = None,
         budget_tokens: int = STANDING_TOKENS,
         values: Mapping[str, object] | None = None,
+        template_format: TemplateFormat = "f-string",
         config: RunnableConfig | None = None,
     ) -> str:
         """Return all that an agent is told before anything is said.
@@ -134,11 +136,14 @@ class PromptStore(PromptFlows):
             name: The prompt.
             memories: Namespaces of memories, as for `recall`; None leaves them out.
             budget_tokens: How many tokens the memories may have.
-            values: Of the prompt's variables (f-string); None leaves these in, with all braces.
+            values: Of the prompt's variables; None leaves these in, with all braces.
+            template_format: Whose braces the variables are in: `f-string`, `mustache` or
+                `jinja2`, of which the last needs the package jinja2.
             config: A RunnableConfig, for the namespaces and the store.
 
         Raises:
-            InputError: There is no such prompt, or a variable has no value.
+            InputError: There is no such prompt, or a variable has no value, or none that fits.
+            ConfigurationError: There is no such format, or its package is not installed.
 
         Example:
             >>> from holdfast import open_store
@@ -151,7 +156,8 @@ class PromptStore(PromptFlows):
             ('Help Nora.', True)
             >>> store.close()
         """
-        return run(self._system(name, memories, budget_tokens, values, current_config(config)))
+        told = (memories, budget_tokens, values, template_format)
+        return run(self._system(name, *told, current_config(config)))
 
     async def asystem_prompt(
         self,
@@ -160,11 +166,12 @@ class PromptStore(PromptFlows):
         memories: Scope | list[Scope] | None = None,
         budget_tokens: int = STANDING_TOKENS,
         values: Mapping[str, object] | None = None,
+        template_format: TemplateFormat = "f-string",
         config: RunnableConfig | None = None,
     ) -> str:
         """Return all that an agent is told, awaiting; see `system_prompt`."""
-        flow = self._system(name, memories, budget_tokens, values, current_config(config))
-        return await arun(flow)
+        told = (memories, budget_tokens, values, template_format)
+        return await arun(self._system(name, *told, current_config(config)))
 
     # Writing
 

@@ -15,7 +15,8 @@ from holdfast.analysis import tokens
 Pattern = re.Pattern[str]
 
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
-_CITED = re.compile('"[^"\n]*"|\u201c[^\u201d\n]*\u201d|\u00ab[^\u00bb\n]*\u00bb|(?m:^\\s*>.*$)')
+_QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb"}
+_QUOTE = re.compile(f"[{''.join(_QUOTES)}]")
 _SENTENCE = re.compile(r"[^.!?;\n]+[.!?;]*")
 _END = " \t.!?;,:-"
 
@@ -118,8 +119,28 @@ def plain(text: str) -> str:
         >>> plain('She said "no" to `x = 1`. Fine!')
         'she said  to . fine!'
     """
-    own = _CITED.sub("", _CODE.sub("", text))
+    own = "\n".join(map(_uncited, _CODE.sub("", text).split("\n")))
     return own.replace("\u2019", "'").replace("\u2014", " - ").replace("\u2013", " - ").casefold()
+
+
+def _uncited(line: str) -> str:
+    """Return a line without what stands in quotation marks; nothing of one that is a quotation."""
+    if line.lstrip().startswith(">"):
+        return ""
+    kept: list[str] = []
+    unclosed: set[str] = set()
+    at = 0
+    for found in _QUOTE.finditer(line):
+        # What is not closed once is not closed further on, and need not be looked for again.
+        if found.start() < at or found[0] in unclosed:
+            continue
+        end = line.find(_QUOTES[found[0]], found.end())
+        if end < 0:
+            unclosed.add(found[0])
+            continue
+        kept.append(line[at : found.start()])
+        at = end + 1
+    return "".join([*kept, line[at:]])
 
 
 def has_code(text: str) -> bool:

@@ -2,96 +2,67 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
-from holdfast.errors import ConfigurationError, InputError
+from holdfast.errors import ConfigurationError
 from holdfast.memory import Failure
+from holdfast.optimize.fields import fields, filled_fields
+from holdfast.optimize.rendering import jinja_rendered, mustache_rendered
+from holdfast.optimize.tags import Tags, jinja_tags, mustache_tags, tag_failures
 
 TemplateFormat = Literal["f-string", "mustache", "jinja2"]
 
-# A run of braces, a field, a run of braces. With an even number in front they are all literal.
-_FIELD = re.compile(
-    r"(\{+)"
-    r"([^\W\d]\w*(?:\.[^\W\d]\w*|\[[^\[\]{}]*\])*)"
-    r"(?:![rsa])?(?::[^{}\s]*)?"
-    r"(\}+)"
-)
-_ROOT = re.compile(r"\w+")
-_MUSTACHE = re.compile(r"\{\{(\{?[^{}]*\}?)\}\}")
-_JINJA = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
+_TAGS: dict[str, tuple[Callable[[str], Tags], str]] = {
+    "mustache": (mustache_tags, "{{%s}}"),
+    "jinja2": (jinja_tags, "{%% %s %%}"),
+}
+_FILLED: dict[str, Callable[[str, Mapping[str, object]], str]] = {
+    "f-string": filled_fields,
+    "mustache": mustache_rendered,
+    "jinja2": jinja_rendered,
+}
 
 
 def variables(prompt: str, template_format: TemplateFormat = "f-string") -> frozenset[str]:
     """Return the variables of a prompt.
 
     In an f-string a variable is a brace field whose name is a Python identifier, with tails such
-    as `.name` and `[0]`; everything else in braces is literal: JSON, `{{ }}`, a lone brace. In
-    mustache and jinja2 it is what stands in a tag.
+    as `.name` and `[0]`, and what it is formatted by (`:>8`, `:%d %B`, `:{width}`); everything
+    else in braces is literal: JSON, `{{ }}`, a lone brace. In mustache and jinja2 it is what
+    stands in a tag that is no comment.
 
     Args:
         prompt: The prompt.
         template_format: Whose braces they are.
 
     Example:
-        >>> sorted(variables('Answer {user.name} as {"tone": "kind"} or {{so}}; {days[0]}.'))
+        >>> sorted(variables('Answer {user.name} as {"tone": "kind"} or {{so}}; {days[0]:%d %B}.'))
         ['days[0]', 'user.name']
         >>> sorted(variables("Dear {{ name }}", "jinja2"))
         ['name']
     """
-    return frozenset(_READERS[template_format](prompt))
+    if template_format in _TAGS:
+        return _TAGS[template_format][0](prompt).texts
+    return frozenset(name for _, _, field in fields(prompt) for name in field.names)
 
 
-def _in_f_string(prompt: str) -> list[str]:
-    return [name for opened, name, _ in _FIELD.findall(prompt) if len(opened) % 2]
-
-
-def _in_mustache(prompt: str) -> list[str]:
-    found = (" ".join(tag.split()) for tag in _MUSTACHE.findall(prompt))
-    return [tag for tag in found if tag and not tag.startswith("!")]
-
-
-def _in_jinja(prompt: str) -> list[str]:
-    tags = ((value or tag).strip("-+ \n") for value, tag in _JINJA.findall(prompt))
-    return [" ".join(tag.split()) for tag in tags if tag]
-
-
-_READERS: dict[str, Callable[[str], list[str]]] = {
-    "f-string": _in_f_string,
-    "mustache": _in_mustache,
-    "jinja2": _in_jinja,
-}
-
-
-def filled(prompt: str, values: Mapping[str, object]) -> str:
+def filled(
+    prompt: str, values: Mapping[str, object], template_format: TemplateFormat = "f-string"
+) -> str:
     """Return a prompt with the values of its variables; everything else stays as it is.
 
     Raises:
-        InputError: A variable has no value; the error names it.
+        InputError: A variable has no value, or one that does not fit; the error names it.
+        ConfigurationError: The format needs a package that is not installed.
 
     Example:
         >>> filled('Help {name}, as {"tone": "kind"}.', {"name": "Nora"})
         'Help Nora, as {"tone": "kind"}.'
+        >>> filled("Help {{name}}, as {this}.", {"name": "Nora"}, "mustache")
+        'Help Nora, as {this}.'
     """
-
-    def value(found: re.Match[str]) -> str:
-        if len(found[1]) % 2 == 0:
-            return found[0]
-        root = _ROOT.match(found[2])
-        assert root is not None
-        if root[0] not in values:
-            raise InputError(
-                f"The prompt has a variable {found[2]!r}, and there is no value for {root[0]!r}; "
-                f"there are {', '.join(sorted(values)) or 'none'}."
-            )
-        field = found[0][len(found[1]) - 1 :][
-            : 1 + len(found[0]) - len(found[1]) - len(found[3]) + 1
-        ]
-        made = field.format_map(dict(values))
-        return f"{found[1][:-1]}{made}{found[3][1:]}"
-
-    return _FIELD.sub(value, prompt)
+    return _FILLED[template_format](prompt, values)
 
 
 def check_format(template_format: object) -> TemplateFormat:
@@ -100,9 +71,9 @@ def check_format(template_format: object) -> TemplateFormat:
     Raises:
         ConfigurationError: There is none of this name.
     """
-    if template_format not in _READERS:
+    if not isinstance(template_format, str) or template_format not in _FILLED:
         raise ConfigurationError(
-            f"template_format is one of {', '.join(_READERS)}, got {template_format!r}."
+            f"template_format is one of {', '.join(_FILLED)}, got {template_format!r}."
         )
     return template_format  # type: ignore[return-value]
 
@@ -110,10 +81,22 @@ def check_format(template_format: object) -> TemplateFormat:
 def failures(before: str, after: str, template_format: TemplateFormat) -> list[Failure]:
     """Return what is wrong with the variables of a rewrite: those it lost, and those it invented.
 
+    Fields of an f-string are compared whole: another format is another field. Of mustache and
+    jinja2, block tags keep their order, and what stands in a block stays in it.
+
     Example:
-        >>> [str(failure) for failure in failures("Hi {name}", "Hi {user}", "f-string")]
-        ['the variable name is lost @ prompt', 'there is no variable user @ prompt']
+        >>> [str(failure) for failure in failures("Hi {name}", "Hi {user:>8}", "f-string")]
+        ['the variable name is lost @ prompt', 'there is no variable {user:>8} @ prompt']
     """
-    had, has = variables(before, template_format), variables(after, template_format)
-    lost = [Failure(f"the variable {name} is lost", "prompt") for name in sorted(had - has)]
-    return lost + [Failure(f"there is no variable {name}", "prompt") for name in sorted(has - had)]
+    if template_format in _TAGS:
+        read, as_block = _TAGS[template_format]
+        wrong = tag_failures(read(before), read(after), as_block)
+    else:
+        wrong = _field_failures(before, after)
+    return [Failure(reason, "prompt") for reason in wrong]
+
+
+def _field_failures(before: str, after: str) -> Iterator[str]:
+    had, has = ({str(field) for _, _, field in fields(text)} for text in (before, after))
+    yield from (f"the variable {field} is lost" for field in sorted(had - has))
+    yield from (f"there is no variable {field}" for field in sorted(has - had))

@@ -21,7 +21,7 @@ _TAGS = (
     "conversation|earlier|message|call|known|memory|episodes|feedback|trajectory|trajectories|summary"
     "|current_prompt|prompts?|update_instructions|when_to_update|hypotheses|recommendations"
 )
-_OURS = re.compile(rf"<(?=\s*/?\s*(?:{_TAGS})\b)", re.IGNORECASE)
+_OURS = re.compile(rf"<(?=\s*(?:/\s*)?(?:{_TAGS})\b)", re.IGNORECASE)
 _JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 _NAMES = {"image_url": "image", "input_audio": "audio", "document": "file", "media": "file"}
 
