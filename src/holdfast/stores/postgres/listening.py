@@ -57,7 +57,8 @@ class ServerListener:
                 return True  # what was said before that was not heard
             db = self._db
             if db is None:
-                return self._woken.wait(seconds)
+                again = self._broken + AGAIN - time.monotonic()
+                return self._woken.wait(max(0.0, min(seconds, again)))
             return _said(db) or (self._is_ready(db, seconds) and _said(db))
         except psycopg.Error as error:
             log.warning("Waiting for jobs by the clock, since the connection broke: %s", error)
