@@ -23,15 +23,10 @@ from langgraph.store.base import BaseStore
 
 from holdfast.errors import ConfigurationError, HoldfastError, shown
 from holdfast.flow import Flow, arun, run
-from holdfast.integrations.agent_memory import (
-    MEMORY_TOOLS,
-    QUIET,
-    AgentMemory,
-    Executor,
-    Recall,
-)
+from holdfast.integrations.agent_memory import QUIET, AgentMemory, Executor, Recall
 from holdfast.managers.store_manager import MemoryStoreManager
 from holdfast.namespace import current_config, thread_of
+from holdfast.recalled_text import MEMORY_TOOLS
 from holdfast.retrieval.asked import Scope
 from holdfast.tools.manage import create_manage_memory_tool
 from holdfast.tools.search import create_search_memory_tool
