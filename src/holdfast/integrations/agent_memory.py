@@ -230,8 +230,19 @@ class AgentMemory:
 
     # The work
 
-    def recalling(self, messages: Sequence[Any], config: RunnableConfig) -> Flow[Context]:
-        """Return what `recall` does as a flow."""
+    def recalling(
+        self,
+        messages: Sequence[Any],
+        config: RunnableConfig,
+        seen: Sequence[Any] | None = None,
+    ) -> Flow[Context]:
+        """Return what `recall` does as a flow.
+
+        Args:
+            messages: The conversation so far.
+            config: Of the call.
+            seen: What of it the model is shown, and need not be told; by default all of it.
+        """
         if self._recall is False:
             return Context()
         assert isinstance(self._recall, Recall)
@@ -243,7 +254,7 @@ class AgentMemory:
         if not question:
             budget = self._recall.standing_tokens or self._recall.budget_tokens
             return (yield from standing_flow(places, budget))
-        asked = self._recall.asked(question, messages)
+        asked = self._recall.asked(question, messages if seen is None else seen)
         return (yield from recalling(asked, places, config))
 
     def reflecting(self, messages: Sequence[Any], config: RunnableConfig) -> Flow[None]:
