@@ -28,7 +28,7 @@ from holdfast.short_term import (
 )
 from holdfast.short_term.telling import split
 from holdfast.testing import ScriptedModel
-from provider_rules import refusals, users
+from provider_rules import openai_refuses, refusals, users
 
 
 def awaited(messages, **kwargs):
@@ -143,8 +143,8 @@ def must_fit(messages, result, most, count):
 def test_whatever_is_cut_both_providers_take_what_is_left(messages, given, length, data):
     count = given["token_counter"]
     most = max(given["max_tokens"], given["max_tokens_before_summary"] or 0)
-    # The history grows by one model call after the other, as it does in an agent.
-    ends = [n for n in range(1, len(messages) + 1) if not refusals(messages[:n])]
+    # The history grows as it does in an agent; parallel calls may be answered one by one.
+    ends = [n for n in range(1, len(messages) + 1) if users(messages[:n])]
     ends = sorted(data.draw(st.sets(st.sampled_from(ends), min_size=1))) if ends else []
     model, running, told = in_summary(length), None, set()
     for end in ends:
@@ -158,7 +158,8 @@ def test_whatever_is_cut_both_providers_take_what_is_left(messages, given, lengt
             assert len(model.requests) == before
             return
         must_fit(history, result, most, count)
-        assert not refusals(result.messages)
+        assert not refusals(result.messages) or refusals(history)
+        assert "without a call" not in (openai_refuses(result.messages) or "")
         if result.running_summary is not None:
             new = result.running_summary.summarized_message_ids - told
             assert len(model.requests) > before or not new
@@ -308,6 +309,58 @@ def test_calls_and_results_in_anthropics_blocks_stay_together(summarize):
     result = summarize(talk, model=model, max_tokens=170, max_summary_tokens=20)
     assert [m.id for m in result.messages] == [None, "q", "a3", "r3"]
     assert "mark2." in shown_to(model)
+
+
+@pytest.mark.parametrize("length", [30, 200])
+def test_calls_that_are_answered_one_by_one_stay_together(summarize, length):
+    talk = [human("1", words(60)), ai("2"), human("q"), ai("c", "", ["t1", "t2"])]
+    talk.append(result_of("t1", words(length)))
+    given = {"max_tokens": 140, "max_summary_tokens": 20}
+    half = summarize(talk, model=in_summary(3), **given)
+    if length == 30:
+        assert [m.id for m in half.messages] == [None, "q", "c", "r-t1"]
+    talk.append(result_of("t2"))
+    model = in_summary(3)
+    result = summarize(talk, half.running_summary, model=model, **given)
+    assert not refusals(result.messages)
+    if length == 200:  # what was found first has no room, so what comes late goes after it
+        assert [m.id for m in result.messages] == [None, "q"]
+        assert "found" in shown_to(model)
+        again = summarize(talk, result.running_summary, model=ScriptedModel(), **given)
+        assert again.messages == result.messages
+
+
+def test_a_call_is_not_waited_for_once_something_else_was_said(summarize):
+    talk = [human("1"), ai("c", "", ["t1", "t2"]), result_of("t1", words(60, "mark1")), human("2")]
+    given = {"max_tokens": 100, "max_summary_tokens": 20, "max_tokens_before_summary": 40}
+    model = ScriptedModel(["In short.", "In short, too."])
+    result = summarize(talk, model=model, **given)
+    assert [m.id for m in result.messages] == [None, "2"]
+    talk.append(result_of("t2", "mark2"))
+    result = summarize(talk, result.running_summary, model=model, **given)
+    assert [m.id for m in result.messages] == [None, "2"]
+    assert "mark2" in said(model.requests[1])
+
+
+@pytest.mark.parametrize("late", ["before", "between", "behind"])
+def test_a_result_that_is_late_leaves_the_calls_around_it_whole(summarize, late):
+    running = RunningSummary("In short.", {"c", "r-t1"}, "r-t1")
+    talk = [human("q"), ai("c", "", ["t1"]), result_of("t1")]
+    talk += [ai("d", "", ["t2", "t3"]), result_of("t2"), result_of("t3")]
+    again = result_of("t1", "mark", id="again")
+    talk.insert({"before": 3, "between": 5, "behind": 6}[late], again)
+    model = ScriptedModel(["And again."])
+    result = summarize(talk, running, model=model, max_tokens=300, max_summary_tokens=20)
+    assert [m.id for m in result.messages] == [None, "q", "d", "r-t2", "r-t3"]
+    assert result.running_summary.summarized_message_ids == {"c", "r-t1", "again"}
+    assert "mark" in said(model.requests[0])
+
+
+def test_calls_whose_results_are_summarised_do_not_stand_alone(summarize):
+    running = RunningSummary("In short.", {"c", "r-t1"}, "r-t1")
+    talk = [human("q"), ai("edited", "", ["t1"]), result_of("t1")]
+    result = summarize(talk, running, model=ScriptedModel(["New."]), **SMALL)
+    assert [m.id for m in result.messages] == [None, "q"]
 
 
 # What is summarised
