@@ -529,6 +529,35 @@ def test_messages_are_known_by_their_ids(summarize):
         summarize(TALK, "They said hello.", model=ScriptedModel(), **SMALL)
 
 
+def test_messages_may_have_any_form_that_langchain_takes(summarize):
+    talk = [
+        {"role": "user", "content": words(50), "id": "1"},
+        {"role": "assistant", "content": words(50), "id": "2"},
+        {"role": "user", "content": "Hello there", "id": "3"},
+    ]
+    assert summarize(talk[2:], model=ScriptedModel(), **SMALL).messages == [human("3")]
+    result = summarize(iter(talk), model=ScriptedModel(["Hellos."]), **SMALL)
+    assert result.messages[1:] == [human("3")]
+    assert result.running_summary.summarized_message_ids == {"1", "2"}
+    with pytest.raises(InputError, match="message 0 has none"):
+        summarize([("user", "Hello")], model=ScriptedModel(), **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        ("Hello", "must be a list of messages, got str: 'Hello'"),
+        (None, "must be a list of messages, got NoneType"),
+        (human("1"), "must be a list of messages, got HumanMessage"),
+        ([human("1"), {"content": "Hello"}], "Message 1 cannot be read"),
+        ([human("1"), 7], "Message 1 cannot be read: 7"),
+    ],
+)
+def test_what_are_no_messages_is_told(summarize, wrong, what):
+    with pytest.raises(InputError, match=what):
+        summarize(wrong, model=ScriptedModel(), **SMALL)
+
+
 def test_what_was_handed_in_is_left_as_it_is(summarize):
     running, talk = RunningSummary("Hello.", {"1"}, "1"), list(TALK)
     result = summarize(talk, running, model=ScriptedModel(["New."] * 9), **SMALL)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from langchain_core.language_models import LanguageModelLike
 from langchain_core.messages import AnyMessage, RemoveMessage
+from langchain_core.messages.utils import MessageLikeRepresentation
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
@@ -34,7 +35,7 @@ __all__ = [
 
 
 def summarize_messages(
-    messages: Sequence[AnyMessage],
+    messages: Iterable[MessageLikeRepresentation],
     *,
     running_summary: RunningSummary | None,
     model: LanguageModelLike | str,
@@ -56,7 +57,8 @@ def summarize_messages(
     Tool calls stay together with their results, or are summarised together.
 
     Args:
-        messages: The whole conversation so far, each message with an id.
+        messages: The whole conversation so far, in any form that LangChain takes, each message with
+            an id.
         running_summary: What the last call returned as `running_summary`; None at first. Messages
             that it stands for are not summarised again.
         model: What writes the summary: a chat model, its name, or any Runnable that takes messages.
@@ -88,7 +90,8 @@ def summarize_messages(
 
     Raises:
         ConfigurationError: A setting cannot work.
-        InputError: A message has no id, or what must stay is longer than `max_tokens` by itself.
+        InputError: A message cannot be read or has no id, or what must stay is longer than
+            `max_tokens` by itself.
         ModelAnswerError: The model gave an empty summary, also when asked again.
 
     Example:
@@ -127,7 +130,7 @@ def summarize_messages(
 
 
 async def asummarize_messages(
-    messages: Sequence[AnyMessage],
+    messages: Iterable[MessageLikeRepresentation],
     *,
     running_summary: RunningSummary | None,
     model: LanguageModelLike | str,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, cast
 
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage
+from langchain_core.messages.utils import MessageLikeRepresentation
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableConfig
 
@@ -23,7 +24,7 @@ from holdfast.short_term.planning import (
 )
 from holdfast.short_term.running import RunningSummary, SummarizationResult, read_running
 from holdfast.short_term.telling import parts
-from holdfast.wording.conversation import quoted
+from holdfast.wording.conversation import langchain_messages, quoted
 
 _MESSAGES = ("placeholder", "{messages}")
 
@@ -93,7 +94,7 @@ class Settings:
 class Conversed(TypedDict):
     """What a `Summarizer` takes: messages, and what an earlier call returned."""
 
-    messages: Sequence[AnyMessage]
+    messages: Iterable[MessageLikeRepresentation]
     running_summary: Any
 
 
@@ -120,7 +121,8 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
 
     def flow(self, input: Conversed, config: RunnableConfig) -> Flow[SummarizationResult]:
         """Return the work for one input as a flow."""
-        messages, running = list(input["messages"]), read_running(input["running_summary"])
+        messages = cast("list[AnyMessage]", langchain_messages(input["messages"]))
+        running = read_running(input["running_summary"])
         talk = read_conversation(messages, running, lambda s: self._assembled([], s, []))
         plan = yield Call(self._planner.plan, (talk,))  # a user's counter may block
         if plan is not None:
