@@ -519,6 +519,38 @@ def test_settings_that_cannot_work_are_told(summarize, wrong, what):
         summarize(TALK, **{"model": ScriptedModel(), **SMALL, **wrong})
 
 
+async def no_counter(messages):
+    return 5
+
+
+@pytest.mark.parametrize(
+    ("counter", "what"),
+    [
+        ("tiktoken", "must be a function.*got 'tiktoken'"),
+        (None, "must be a function.*got None"),
+        (lambda messages: None, r"returned None for \d messages"),
+        (lambda messages: "12", "returned '12'"),
+        (lambda messages: float("nan"), "returned nan"),
+        (lambda messages: float("inf"), "returned inf"),
+        (lambda messages: -len(messages), r"returned -\d for"),
+        (lambda messages: True, "returned True"),
+        (no_counter, "returned <coroutine"),
+    ],
+)
+def test_a_counter_that_does_not_count_is_told(summarize, counter, what):
+    model = ScriptedModel()
+    with pytest.raises(ConfigurationError, match=f"token_counter.*{what}"):
+        summarize(TALK, model=model, token_counter=counter, **SMALL)
+    assert not model.requests
+
+
+def test_a_counter_may_leave_the_start_to_the_number_of_messages(summarize):
+    model = ScriptedModel(["Hellos."])
+    given = {"max_messages_before_summary": 3, "token_counter": lambda messages: 0.0, **SMALL}
+    result = summarize(TALK, model=model, **given)
+    assert [m.id for m in result.messages] == [None, "3"]
+
+
 def test_messages_are_known_by_their_ids(summarize):
     with pytest.raises(InputError, match="message 1 has none"):
         summarize([human("1"), AIMessage("no id")], model=ScriptedModel(), **SMALL)

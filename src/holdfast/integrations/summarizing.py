@@ -47,7 +47,8 @@ class SummarizationMiddleware(AgentMiddleware[SummarizingState, Any, Any]):
         max_summary_tokens: How many tokens are kept free for the summary.
         max_messages_before_summary: From how many messages on they are summarised in any case.
         max_tokens_to_summarize: How many tokens the model is shown at once.
-        token_counter: A function from messages to their number of tokens. Ours downloads nothing.
+        token_counter: A function from messages to their number of tokens, the unit of all limits.
+            Ours downloads nothing.
         initial_summary_prompt: Asks for the first summary.
         existing_summary_prompt: Asks for the next one.
         final_prompt: Makes what is sent of `system_message`, `summary` and `messages`.

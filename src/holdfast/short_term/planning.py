@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import cast
 
 from langchain_core.messages import AnyMessage, SystemMessage
 
 from holdfast.errors import InputError, shown
-from holdfast.short_term.counting import TokenCounter
 from holdfast.short_term.running import RunningSummary
 from holdfast.short_term.units import Unit, role_of, units
 
@@ -157,12 +155,12 @@ class Planner:
     def __init__(
         self,
         limits: Limits,
-        count: TokenCounter,
+        count: Callable[[Sequence[AnyMessage]], int],
         assemble: Callable[[Sequence[AnyMessage], str, Sequence[AnyMessage]], list[AnyMessage]],
     ) -> None:
         self._limits = limits
         self._assemble = assemble
-        self._count = cast("Callable[[Sequence[AnyMessage]], int]", count)
+        self._count = count
 
     def plan(self, talk: Conversation) -> Plan | None:
         """Return what is to happen to a conversation; None if it stays as it is.

@@ -69,7 +69,8 @@ def summarize_messages(
             newest message of the user leaves room for that.
         max_summary_tokens: How many tokens of `max_tokens` are kept free for the summary. To hold
             the model to it, too: `model.bind(max_tokens=...)`.
-        token_counter: A function from messages to their number of tokens. Ours downloads nothing.
+        token_counter: A function from messages to their number of tokens, the unit of all limits.
+            Ours downloads nothing.
         initial_summary_prompt: Asks for the first summary; its variable is `messages`, where the
             conversation stands as quoted data.
         existing_summary_prompt: Asks for the next one; it also has `existing_summary`. Both may use

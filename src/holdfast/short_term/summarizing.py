@@ -15,7 +15,7 @@ from holdfast import wording
 from holdfast.errors import ConfigurationError, ModelAnswerError, shown
 from holdfast.extract import resolve_model
 from holdfast.flow import Ask, Call, Flow, FlowRunnable, Hand
-from holdfast.short_term.counting import TokenCounter
+from holdfast.short_term.counting import TokenCounter, checked
 from holdfast.short_term.planning import (
     Limits,
     Plan,
@@ -113,8 +113,8 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
                 f"create_memory_store_manager(None, ...); got {shown(settings.manager)}."
             )
         self._settings = settings
-        self._count = settings.token_counter
-        self._planner = Planner(self._limits, settings.token_counter, self._assembled)
+        self._count = checked(settings.token_counter)
+        self._planner = Planner(self._limits, self._count, self._assembled)
         larger = max(settings.max_tokens, self._limits.tokens_before)
         # What starts a summary is a little more than the limit: one more turn, and its quotes.
         self._part = settings.max_tokens_to_summarize or larger * 3 // 2
