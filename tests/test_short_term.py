@@ -107,8 +107,8 @@ limits = st.fixed_dictionaries(
         "max_tokens": st.sampled_from([200, 260, 400, 900]),
         "max_tokens_before_summary": st.sampled_from([None, 20, 100, 350, 1200]),
         "max_messages_before_summary": st.sampled_from([None, None, 2, 3, 7]),
-        "max_summary_tokens": st.sampled_from([0, 10, 40, 120]),
-        "max_tokens_to_summarize": st.sampled_from([None, 60, 300]),
+        "max_summary_tokens": st.sampled_from([1, 10, 40, 120]),
+        "max_tokens_to_summarize": st.sampled_from([None, 64, 300]),
         "token_counter": st.sampled_from([count_tokens, len]),
     }
 )
@@ -474,14 +474,14 @@ def test_a_summary_that_is_too_long_is_written_anew(summarize):
     assert "at most 20 tokens" in said(model.requests[1])
 
 
-def test_room_for_a_summary_is_kept_even_where_none_is_asked_for(summarize):
+def test_room_for_a_summary_is_kept_even_where_hardly_any_is_asked_for(summarize):
     talk = [
         human("1", words(150)),
         human("2", words(60)),
         ai("3", words(40)),
         human("4", words(35)),
     ]
-    settings = {"max_tokens": 200, "max_tokens_before_summary": 100, "max_summary_tokens": 0}
+    settings = {"max_tokens": 200, "max_tokens_before_summary": 100, "max_summary_tokens": 1}
     result = summarize(talk, model=in_summary(300), **settings)
     assert count_tokens(result.messages) <= 200
     assert len(result.running_summary.summary) > 40
@@ -510,6 +510,10 @@ def test_errors_of_the_provider_reach_the_caller(summarize):
         ({"max_tokens": 0}, "max_tokens must be a whole number from 1 on, got 0"),
         ({"max_messages_before_summary": 1}, "from 2 on, got 1"),
         ({"max_tokens_to_summarize": "many"}, "got 'many'"),
+        ({"max_summary_tokens": 0}, "from 1 on, got 0. A summary needs room; 256 is the default"),
+        ({"max_tokens_to_summarize": 1}, "from 64 on, got 1.*may be left out"),
+        ({"max_summary_tokens": -1, "token_counter": len}, "from 0 on, got -1"),
+        ({"max_tokens_to_summarize": 0, "token_counter": len}, "from 1 on, got 0"),
         ({"model": object()}, "model must be a name"),
         ({"manager": "journal"}, "manager must be a Runnable.*got 'journal'"),
     ],

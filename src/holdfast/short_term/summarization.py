@@ -67,8 +67,8 @@ def summarize_messages(
             they are summarised; `max_tokens` by default. Where it is larger than `max_tokens`, what
             is returned may grow up to it, and has `max_tokens` at most after each summary, if the
             newest message of the user leaves room for that.
-        max_summary_tokens: How many tokens of `max_tokens` are kept free for the summary. To hold
-            the model to it, too: `model.bind(max_tokens=...)`.
+        max_summary_tokens: How many tokens of `max_tokens` are kept free for the summary, 1 or
+            more. To hold the model to it, too: `model.bind(max_tokens=...)`.
         token_counter: A function from messages to their number of tokens, the unit of all limits.
             Ours downloads nothing.
         initial_summary_prompt: Asks for the first summary; its variable is `messages`, where the
@@ -78,10 +78,10 @@ def summarize_messages(
         final_prompt: Makes the result of `system_message`, `summary` and `messages`.
         max_messages_before_summary: From how many messages on, that no summary stands for, they are
             summarised in any case.
-        max_tokens_to_summarize: How many tokens of conversation the model is shown at once; what is
-            longer is summarised in steps. By default half as many again as the larger of
-            `max_tokens` and `max_tokens_before_summary`; set it where that is more than the model
-            takes.
+        max_tokens_to_summarize: How many tokens of conversation the model is shown at once, 64 or
+            more; what is longer is summarised in steps. By default half as many again as the larger
+            of `max_tokens` and `max_tokens_before_summary`; set it where that is more than the
+            model takes.
         manager: Keeps what is summarised away: a Runnable that takes `{"messages": [...]}`, such as
             `create_memory_store_manager(None, ...)`, which keeps it word for word.
         config: Of this call; inside a graph it may be left out.

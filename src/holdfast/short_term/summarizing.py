@@ -15,7 +15,7 @@ from holdfast import wording
 from holdfast.errors import ConfigurationError, ModelAnswerError, shown
 from holdfast.extract import resolve_model
 from holdfast.flow import Ask, Call, Flow, FlowRunnable, Hand
-from holdfast.short_term.counting import TokenCounter, checked
+from holdfast.short_term.counting import TokenCounter, checked, count_tokens
 from holdfast.short_term.planning import (
     Limits,
     Plan,
@@ -23,7 +23,7 @@ from holdfast.short_term.planning import (
     read_conversation,
 )
 from holdfast.short_term.running import RunningSummary, SummarizationResult, read_running
-from holdfast.short_term.telling import parts
+from holdfast.short_term.telling import A_PIECE, parts
 from holdfast.wording.conversation import langchain_messages, quoted
 
 _MESSAGES = ("placeholder", "{messages}")
@@ -44,6 +44,11 @@ FINAL_PROMPT = ChatPromptTemplate.from_messages(
 """Makes a result of `system_message`, `summary` and `messages`."""
 
 _CUT = " [...]"
+
+_ADVICE = {
+    "max_summary_tokens": " A summary needs room: 256 is the default, less for a small max_tokens.",
+    "max_tokens_to_summarize": " It is what the model takes at once; it may be left out.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +75,20 @@ class Settings:
             ConfigurationError: They cannot work together.
         """
         before = self.max_tokens if (b := self.max_tokens_before_summary) is None else b
+        # What a counter of one's own counts is not known: where it counts messages, 1 is many.
+        ours = self.token_counter is count_tokens
         least = {
             "max_tokens": (self.max_tokens, 1),
             "max_tokens_before_summary": (before, 1),
-            "max_summary_tokens": (self.max_summary_tokens, 0),
+            "max_summary_tokens": (self.max_summary_tokens, int(ours)),
             "max_messages_before_summary": (self.max_messages_before_summary, 2),
-            "max_tokens_to_summarize": (self.max_tokens_to_summarize, 1),
+            "max_tokens_to_summarize": (self.max_tokens_to_summarize, A_PIECE if ours else 1),
         }
         for name, (value, lowest) in least.items():
             if value is not None and (not isinstance(value, int) or value < lowest):
                 raise ConfigurationError(
                     f"{name} must be a whole number from {lowest} on, got {value!r}."
+                    f"{_ADVICE.get(name, '')}"
                 )
         if self.max_summary_tokens >= self.max_tokens:
             raise ConfigurationError(
