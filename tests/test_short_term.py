@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import itertools
+import re
 import threading
 
 import pytest
@@ -110,6 +111,7 @@ limits = st.fixed_dictionaries(
         "max_summary_tokens": st.sampled_from([1, 10, 40, 120]),
         "max_tokens_to_summarize": st.sampled_from([None, 64, 300]),
         "token_counter": st.sampled_from([count_tokens, len]),
+        "max_summary_steps": st.just(1000),
     }
 )
 
@@ -396,6 +398,24 @@ def test_one_giant_message_is_shown_in_pieces(summarize, where):
     assert all(count_tokens(request.messages[:1]) <= 430 for request in model.requests)
 
 
+def test_too_many_steps_are_told_before_the_first(summarize):
+    kept = []
+    talk = [human("1"), ai("2", "word " * 40_000), human("3")]
+    model = ScriptedModel(lambda request: "summary")
+    given = {"max_tokens": 100, "max_summary_tokens": 20, "manager": RunnableLambda(kept.append)}
+    with pytest.raises(InputError, match=r"max_summary_steps=100 times.*'2', has 50004") as told:
+        summarize(talk, model=model, **given)
+    assert not model.requests
+    assert not kept
+    number = int(re.search(r"max_tokens_to_summarize=(\d+)", str(told.value))[1])
+    result = summarize(talk, model=model, max_tokens_to_summarize=number, **given)
+    assert 1 < len(model.requests) <= 100
+    assert [m.id for m in result.messages] == [None, "3"]
+    more = {"max_tokens_to_summarize": number, "max_summary_steps": 5}
+    with pytest.raises(InputError, match="max_summary_steps=5 times"):
+        summarize(talk, model=model, **given, **more)
+
+
 def test_a_number_of_messages_starts_a_summary_too(summarize):
     talk = [human("1"), ai("2"), human("3"), ai("4"), human("5")]
     given = {"max_tokens": 10_000, "max_messages_before_summary": 5}
@@ -510,9 +530,10 @@ def test_errors_of_the_provider_reach_the_caller(summarize):
         ({"max_tokens": 0}, "max_tokens must be a whole number from 1 on, got 0"),
         ({"max_messages_before_summary": 1}, "from 2 on, got 1"),
         ({"max_tokens_to_summarize": "many"}, "got 'many'"),
-        ({"max_summary_tokens": 0}, "from 1 on, got 0. A summary needs room; 256 is the default"),
+        ({"max_summary_tokens": 0}, "from 1 on, got 0. A summary needs room: 256 is the default"),
         ({"max_tokens_to_summarize": 1}, "from 64 on, got 1.*may be left out"),
         ({"max_summary_tokens": -1, "token_counter": len}, "from 0 on, got -1"),
+        ({"max_summary_steps": 0}, "from 1 on, got 0"),
         ({"max_tokens_to_summarize": 0, "token_counter": len}, "from 1 on, got 0"),
         ({"model": object()}, "model must be a name"),
         ({"manager": "journal"}, "manager must be a Runnable.*got 'journal'"),

@@ -47,6 +47,7 @@ class SummarizationMiddleware(AgentMiddleware[SummarizingState, Any, Any]):
         max_summary_tokens: How many tokens are kept free for the summary.
         max_messages_before_summary: From how many messages on they are summarised in any case.
         max_tokens_to_summarize: How many tokens the model is shown at once.
+        max_summary_steps: In how many steps a summary is made at most.
         token_counter: A function from messages to their number of tokens, the unit of all limits.
             Ours downloads nothing.
         initial_summary_prompt: Asks for the first summary.
@@ -86,6 +87,7 @@ class SummarizationMiddleware(AgentMiddleware[SummarizingState, Any, Any]):
         max_summary_tokens: int = 256,
         max_messages_before_summary: int | None = None,
         max_tokens_to_summarize: int | None = None,
+        max_summary_steps: int = 100,
         token_counter: TokenCounter = count_tokens,
         initial_summary_prompt: ChatPromptTemplate = INITIAL_SUMMARY_PROMPT,
         existing_summary_prompt: ChatPromptTemplate = EXISTING_SUMMARY_PROMPT,
@@ -101,6 +103,7 @@ class SummarizationMiddleware(AgentMiddleware[SummarizingState, Any, Any]):
                 max_summary_tokens,
                 max_messages_before_summary,
                 max_tokens_to_summarize,
+                max_summary_steps,
                 token_counter,
                 initial_summary_prompt,
                 existing_summary_prompt,

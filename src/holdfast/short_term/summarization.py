@@ -48,6 +48,7 @@ def summarize_messages(
     final_prompt: ChatPromptTemplate = FINAL_PROMPT,
     max_messages_before_summary: int | None = None,
     max_tokens_to_summarize: int | None = None,
+    max_summary_steps: int = 100,
     manager: Runnable[Any, Any] | None = None,
     config: RunnableConfig | None = None,
 ) -> SummarizationResult:
@@ -82,6 +83,7 @@ def summarize_messages(
             more; what is longer is summarised in steps. By default half as many again as the larger
             of `max_tokens` and `max_tokens_before_summary`; set it where that is more than the
             model takes.
+        max_summary_steps: In how many steps at most; more would be an error, before the first.
         manager: Keeps what is summarised away: a Runnable that takes `{"messages": [...]}`, such as
             `create_memory_store_manager(None, ...)`, which keeps it word for word.
         config: Of this call; inside a graph it may be left out.
@@ -91,8 +93,8 @@ def summarize_messages(
 
     Raises:
         ConfigurationError: A setting cannot work.
-        InputError: A message cannot be read or has no id, or what must stay is longer than
-            `max_tokens` by itself.
+        InputError: A message cannot be read or has no id; what must stay is longer than
+            `max_tokens` by itself; or more than `max_summary_steps` would be needed.
         ModelAnswerError: The model gave an empty summary, also when asked again.
 
     Example:
@@ -120,6 +122,7 @@ def summarize_messages(
         max_summary_tokens,
         max_messages_before_summary,
         max_tokens_to_summarize,
+        max_summary_steps,
         token_counter,
         initial_summary_prompt,
         existing_summary_prompt,
@@ -144,6 +147,7 @@ async def asummarize_messages(
     final_prompt: ChatPromptTemplate = FINAL_PROMPT,
     max_messages_before_summary: int | None = None,
     max_tokens_to_summarize: int | None = None,
+    max_summary_steps: int = 100,
     manager: Runnable[Any, Any] | None = None,
     config: RunnableConfig | None = None,
 ) -> SummarizationResult:
@@ -168,6 +172,7 @@ async def asummarize_messages(
         max_summary_tokens,
         max_messages_before_summary,
         max_tokens_to_summarize,
+        max_summary_steps,
         token_counter,
         initial_summary_prompt,
         existing_summary_prompt,
@@ -200,6 +205,7 @@ class SummarizationNode(FlowRunnable[Any, dict[str, Any]]):
         name: The node's name, also in traces.
         max_messages_before_summary: From how many messages on they are summarised.
         max_tokens_to_summarize: How many tokens the model is shown at once.
+        max_summary_steps: In how many steps a summary is made at most.
         manager: Keeps what is summarised away.
 
     Raises:
@@ -230,6 +236,7 @@ class SummarizationNode(FlowRunnable[Any, dict[str, Any]]):
         name: str = "summarization",
         max_messages_before_summary: int | None = None,
         max_tokens_to_summarize: int | None = None,
+        max_summary_steps: int = 100,
         manager: Runnable[Any, Any] | None = None,
     ) -> None:
         self.name = name
@@ -243,6 +250,7 @@ class SummarizationNode(FlowRunnable[Any, dict[str, Any]]):
                 max_summary_tokens,
                 max_messages_before_summary,
                 max_tokens_to_summarize,
+                max_summary_steps,
                 token_counter,
                 initial_summary_prompt,
                 existing_summary_prompt,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypedDict, cast
 
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage
@@ -12,7 +13,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from holdfast import wording
-from holdfast.errors import ConfigurationError, ModelAnswerError, shown
+from holdfast.errors import ConfigurationError, InputError, ModelAnswerError, shown
 from holdfast.extract import resolve_model
 from holdfast.flow import Ask, Call, Flow, FlowRunnable, Hand
 from holdfast.short_term.counting import TokenCounter, checked, count_tokens
@@ -61,6 +62,7 @@ class Settings:
     max_summary_tokens: int
     max_messages_before_summary: int | None
     max_tokens_to_summarize: int | None
+    max_summary_steps: int
     token_counter: TokenCounter
     initial_summary_prompt: ChatPromptTemplate
     existing_summary_prompt: ChatPromptTemplate
@@ -82,6 +84,7 @@ class Settings:
             "max_tokens_before_summary": (before, 1),
             "max_summary_tokens": (self.max_summary_tokens, int(ours)),
             "max_messages_before_summary": (self.max_messages_before_summary, 2),
+            "max_summary_steps": (self.max_summary_steps, 1),
             "max_tokens_to_summarize": (self.max_tokens_to_summarize, A_PIECE if ours else 1),
         }
         for name, (value, lowest) in least.items():
@@ -143,10 +146,11 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
     def _summarized(
         self, plan: Plan, head: Sequence[AnyMessage], running: RunningSummary | None
     ) -> Flow[RunningSummary | None]:
+        told = yield Call(self._parts, (plan,))
         if plan.gone and self._settings.manager is not None:
             yield Hand(self._settings.manager, {"messages": list(plan.gone)})
         summary = running.summary if running else None
-        for part in (yield Call(self._parts, (plan,))):
+        for part in told:
             summary = yield from self._extended(summary, part)
         if summary is None:
             return None
@@ -157,7 +161,26 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
         return RunningSummary(summary, done | ids, plan.gone[-1].id if plan.gone else last)
 
     def _parts(self, plan: Plan) -> list[HumanMessage]:
-        return list(parts(plan.gone, self._part, self._count))
+        """Return what the model is shown, one step after the other.
+
+        Raises:
+            InputError: There would be too many steps.
+        """
+        most = self._settings.max_summary_steps
+        told = list(islice(parts(plan.gone, self._part, self._count), most + 1))
+        if len(told) <= most:
+            return told
+        tokens = [self._count([message]) for message in plan.gone]
+        longest = max(range(len(tokens)), key=lambda place: tokens[place])
+        # Two parts that follow each other have more than one may have; the rest is for quotes.
+        enough = sum(tokens) * 5 // (2 * most) + A_PIECE
+        raise InputError(
+            f"To summarise {sum(tokens)} tokens, the model would be asked more than "
+            f"max_summary_steps={most} times, being shown {self._part} at once; the longest "
+            f"message, {plan.gone[longest].id!r}, has {tokens[longest]}. Set "
+            f"max_tokens_to_summarize={enough}, if the model takes as much, shorten the message, "
+            "or raise max_summary_steps. No model was asked, and nothing was summarised."
+        )
 
     def _extended(self, summary: str | None, part: HumanMessage) -> Flow[str]:
         given: dict[str, Any] = {
