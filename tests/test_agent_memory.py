@@ -19,6 +19,7 @@ from holdfast import (
     MemoryMiddleware,
     Recall,
     ReflectionExecutor,
+    create_manage_memory_tool,
     create_memory_store_manager,
     create_search_memory_tool,
     open_store,
@@ -27,6 +28,7 @@ from holdfast import (
     reflect_node,
 )
 from holdfast.errors import ConfigurationError, InputError
+from holdfast.integrations import SummarizationMiddleware
 from holdfast.testing import LocalProvider, ProviderError, ScriptedModel
 
 PLACE = ("memories", "{user_id}")
@@ -299,6 +301,115 @@ def test_answers_of_memory_tools_are_left_out_in_every_form():
     ]
 
 
+def test_results_in_another_order_are_told_apart_by_their_calls():
+    memory = AgentMemory(("m",), store=InMemoryStore())
+    calls = [
+        {"id": id, "type": "function", "function": {"name": name, "arguments": "{}"}}
+        for id, name in (("1", "look"), ("2", "search_memory"))
+    ]
+    memory.reflect(
+        [
+            {"role": "assistant", "content": "", "tool_calls": calls},
+            {"role": "tool", "tool_call_id": "2", "content": PEANUTS},
+            {"role": "tool", "tool_call_id": "1", "content": "sunny"},
+        ]
+    )
+    assert kept_in(memory) == [("assistant", ""), ("tool", "sunny")]
+
+
+def test_results_in_one_message_come_apart_and_words_stay_the_users():
+    memory = AgentMemory(("m",), store=InMemoryStore())
+    uses = [
+        {"type": "tool_use", "id": id, "name": name, "input": {}}
+        for id, name in (("1", "look"), ("2", "search_memory"))
+    ]
+    results = [
+        {"type": "tool_result", "tool_use_id": "2", "content": PEANUTS},
+        {"type": "tool_result", "tool_use_id": "1", "content": "sunny"},
+        {"type": "text", "text": "My cat is Tom."},
+    ]
+    talk = [{"role": "assistant", "content": uses}, {"role": "user", "content": results}]
+    memory.reflect(talk)
+    assert kept_in(memory) == [("assistant", ""), ("tool", "sunny"), ("user", "My cat is Tom.")]
+    assert talk[1]["content"] == results
+
+
+def kept_in(memory, namespace=("m",)):
+    found = [one.value["content"] for one in memory.manager.own_store.search(namespace, limit=99)]
+    return [(one["role"], one["text"]) for one in sorted(found, key=lambda one: one["seq"])]
+
+
+def test_what_the_clients_answer_is_read_as_it_is():
+    from anthropic.types import TextBlock
+    from openai.types.chat import ChatCompletionMessage
+
+    memory = AgentMemory(("m",), store=InMemoryStore())
+    memory.reflect(
+        [
+            {"role": "user", "content": "Tea?"},
+            ChatCompletionMessage(role="assistant", content="Yes."),
+            {"role": "user", "content": "Now?"},
+            {"role": "assistant", "content": [TextBlock(type="text", text="At once.")]},
+        ]
+    )
+    assert [text for _, text in kept_in(memory)] == ["Tea?", "Yes.", "Now?", "At once."]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "hello",
+        {"messages": []},
+        {"role": "user", "content": "tea"},
+        ("user", "tea"),
+        HumanMessage("tea"),
+        None,
+        7,
+    ],
+)
+def test_what_is_no_list_of_messages_is_told_and_nothing_kept(wrong):
+    memory = AgentMemory(("m",), store=InMemoryStore())
+    for call in (memory.reflect, memory.recall):
+        with pytest.raises(InputError, match="list of messages"):
+            call(wrong)
+    assert kept_in(memory) == []
+
+
+def test_a_conversation_that_is_handed_over_anew_is_kept_once(ours, call):
+    """Without a checkpointer LangGraph gives what has no id another one in each run."""
+    agent = agent_of(ScriptedModel(lambda request: "Yes."), MemoryMiddleware(PLACE), store=ours)
+    history = []
+    for turn in range(4):
+        history.append({"role": "user", "content": f"Question {turn}"})
+        call(agent, {"messages": history}, on("monday"))
+        history.append({"role": "assistant", "content": "Yes."})
+    expected = [(one["role"], one["content"]) for one in history]
+    assert said(ours)["monday"] == expected
+    call(agent, {"messages": [*history[-2:], ("user", "More?")]}, on("monday"))
+    assert said(ours)["monday"] == [*expected, ("user", "More?"), ("assistant", "Yes.")]
+
+
+def test_what_a_summary_stands_for_is_recalled_in_its_own_thread(ours, call):
+    model = ScriptedModel(lambda request: "Noted.")
+    agent = agent_of(
+        model,
+        SummarizationMiddleware(
+            ScriptedModel(lambda request: "They talked."),
+            max_tokens=2_000,
+            max_summary_tokens=50,
+            max_messages_before_summary=4,
+        ),
+        MemoryMiddleware(PLACE),
+        store=ours,
+        checkpointer=InMemorySaver(),
+    )
+    for text in (f"{PEANUTS}.", "I like the sea.", "And tea.", ASKED):
+        call(agent, asking(text), on("monday"))
+    assert PEANUTS in system_of(model.requests[-1])
+    assert [m.text for m in model.requests[-1].messages].count(f"{PEANUTS}.") == 0
+    assert len(said(ours)["monday"]) == 8
+
+
 # Reflection
 
 
@@ -468,6 +579,21 @@ def test_tools_write_and_search_in_the_same_namespace(ours, call):
     assert PEANUTS in system_of(model.requests[2])
 
 
+def test_a_tool_that_takes_the_place_of_another_is_told_before_the_model_is_asked(ours, call):
+    model = ScriptedModel([])
+    both = [MemoryMiddleware(PLACE, tools=True), MemoryMiddleware(("team",), tools=True)]
+    with pytest.raises(ConfigurationError, match="another tool has the name 'manage_memory'"):
+        call(agent_of(model, *both, store=ours), asking(), on("monday"))
+    own = [
+        create_manage_memory_tool(("team",), name="manage_team_memory"),
+        create_search_memory_tool(("team",), name="search_team_memory"),
+    ]
+    model = ScriptedModel(["Yes."])
+    both = [MemoryMiddleware(PLACE, tools=True), MemoryMiddleware(("team",), tools=own)]
+    call(agent_of(model, *both, store=ours), asking(), on("monday"))
+    assert len(model.requests[0].tool_names) == 4
+
+
 def test_tools_of_ones_own_are_offered_and_their_answers_not_kept(ours, call):
     know(ours)
     search = create_search_memory_tool(PLACE, name="look_back", store=ours)
@@ -486,6 +612,7 @@ def test_tools_of_ones_own_are_offered_and_their_answers_not_kept(ours, call):
         ({"reflect": "later"}, "reflect must be"),
         ({"tools": ["search"]}, "tools must be"),
         ({"name": "a:b"}, "name must be"),
+        ({"store": "memory.db"}, "store must be"),
         (
             {"manager": create_memory_store_manager(None, namespace="other")},
             "leave namespace out",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -20,7 +19,8 @@ from holdfast.managers.keeping import keep
 from holdfast.managers.later import ReflectionExecutor
 from holdfast.managers.store_manager import NAMESPACE, MemoryStoreManager
 from holdfast.memory import Message
-from holdfast.namespace import NamespaceTemplate, current_config, thread_of
+from holdfast.namespace import NamespaceTemplate, current_config, current_store, thread_of
+from holdfast.recalled_text import MEMORY_TOOLS, worth_keeping
 from holdfast.retrieval.asked import Scope, places_of, read_asked
 from holdfast.retrieval.asking import recalling
 from holdfast.retrieval.context import Context
@@ -30,14 +30,6 @@ from holdfast.wording import read_messages
 
 if TYPE_CHECKING:
     from holdfast.ranking.weights import Ranking
-
-MEMORY_TOOLS = (
-    "manage_memory",
-    "search_memory",
-    *("search_memories", "recall_context", "get_memory", "list_memories"),
-    *("add_memory", "update_memory", "delete_memory"),
-)
-"""Tools of ours whose answers are memories already, by name: an agent's own, and those over MCP."""
 
 QUIET = 60.0
 """Seconds for which a conversation is quiet before it is reflected on, by default."""
@@ -238,8 +230,19 @@ class AgentMemory:
 
     # The work
 
-    def recalling(self, messages: Sequence[Any], config: RunnableConfig) -> Flow[Context]:
-        """Return what `recall` does as a flow."""
+    def recalling(
+        self,
+        messages: Sequence[Any],
+        config: RunnableConfig,
+        seen: Sequence[Any] | None = None,
+    ) -> Flow[Context]:
+        """Return what `recall` does as a flow.
+
+        Args:
+            messages: The conversation so far.
+            config: Of the call.
+            seen: What of it the model is shown, and need not be told; by default all of it.
+        """
         if self._recall is False:
             return Context()
         assert isinstance(self._recall, Recall)
@@ -251,12 +254,12 @@ class AgentMemory:
         if not question:
             budget = self._recall.standing_tokens or self._recall.budget_tokens
             return (yield from standing_flow(places, budget))
-        asked = self._recall.asked(question, messages)
+        asked = self._recall.asked(question, messages if seen is None else seen)
         return (yield from recalling(asked, places, config))
 
     def reflecting(self, messages: Sequence[Any], config: RunnableConfig) -> Flow[None]:
         """Return what `reflect` does as a flow."""
-        kept = self._worth_keeping(messages)
+        kept = worth_keeping(messages, self._tools)
         if not kept:
             return
         if self._executor is not None:
@@ -274,23 +277,10 @@ class AgentMemory:
         """Return the store of a call: the given one, else the manager's or the graph's."""
         return self.manager.store_for(config)
 
-    def _worth_keeping(self, messages: Sequence[Any]) -> list[Any]:
-        """Return what was said, in the form it was given in, without what was recalled.
-
-        A system message is an instruction, and holds what was recalled; what a memory tool answers
-        is memories. Kept again, they would be found beside what they were made from.
-        """
-        given = list(messages)
-        read = read_messages(given)
-        answers = _answers(read, self._tools)
-        return [
-            one
-            for number, (one, message) in enumerate(zip(given, read, strict=True))
-            if message.role != "system" and number not in answers
-        ]
-
 
 def _manager(given: Any, namespace: Scope | None, store: BaseStore | None) -> MemoryStoreManager:
+    if store is not None:
+        current_store(store, RunnableConfig())
     if isinstance(given, MemoryStoreManager):
         return given if store is None else given.using(store)
     if given is not None and not isinstance(given, str | BaseChatModel):
@@ -306,26 +296,3 @@ def _question(said: Sequence[Message], turns: int) -> list[Mapping[str, str]]:
     """Return the last messages of the user as a question; none where they say nothing."""
     spoken = [message.text for message in said if message.role == "user" and message.text.strip()]
     return [{"role": "user", "content": text} for text in spoken[-turns:]]
-
-
-def _answers(said: Sequence[Message], tools: frozenset[str]) -> set[int]:
-    """Return which messages are answers of some tools: by their names, else by their places."""
-    found: set[int] = set()
-    called: list[str] = []
-    for is_answer, group in groupby(enumerate(said), key=lambda one: one[1].role == "tool"):
-        numbered = list(group)
-        if not is_answer:
-            called = [name for name, _ in numbered[-1][1].calls]
-            continue
-        # Anthropic's clients hand all results over in one message.
-        by_place = called if len(called) == len(numbered) else [_common(called, tools)]
-        for place, (number, message) in enumerate(numbered):
-            name = message.speaker or by_place[min(place, len(by_place) - 1)]
-            if name in tools:
-                found.add(number)
-    return found
-
-
-def _common(called: Sequence[str], tools: frozenset[str]) -> str:
-    """Return one of the tools that were called where all of them are memory tools."""
-    return called[0] if called and tools.issuperset(called) else ""

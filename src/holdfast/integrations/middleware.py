@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, NotRequired, TypedDict, cast
 
 from langchain.agents.middleware.types import (
@@ -18,23 +19,23 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
+from langgraph._internal._constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from holdfast.errors import ConfigurationError, HoldfastError, shown
 from holdfast.flow import Flow, arun, run
-from holdfast.integrations.agent_memory import (
-    MEMORY_TOOLS,
-    QUIET,
-    AgentMemory,
-    Executor,
-    Recall,
-)
+from holdfast.integrations.agent_memory import QUIET, AgentMemory, Executor, Recall
 from holdfast.managers.store_manager import MemoryStoreManager
 from holdfast.namespace import current_config, thread_of
+from holdfast.recalled_text import MEMORY_TOOLS
 from holdfast.retrieval.asked import Scope
+from holdfast.short_term import RunningSummary
 from holdfast.tools.manage import create_manage_memory_tool
 from holdfast.tools.search import create_search_memory_tool
+
+_MADE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+"""An id as LangGraph makes one: a UUID of random numbers."""
 
 
 class _Told(TypedDict):
@@ -186,16 +187,29 @@ class MemoryMiddleware(AgentMiddleware[Any, ContextT, Any]):
     # The work
 
     def _begin(self, state: Any, config: RunnableConfig) -> Flow[dict[str, Any]]:
-        found = yield from self.memory.recalling(state["messages"], config)
+        found = yield from self.memory.recalling(state["messages"], config, _seen(state))
         told = _Told(text=found.as_text(), thread=thread_of(config) or f"run-{uuid.uuid4()}")
-        yield from self.memory.reflecting(state["messages"], _in_thread(config, told))
+        said = _known(state["messages"], config)
+        yield from self.memory.reflecting(said, _in_thread(config, told))
         return {self._key: told}
 
     def _told(self, request: ModelRequest[ContextT]) -> ModelRequest[ContextT]:
+        self._check_tools(request.tools)
         told: _Told | None = cast("Any", request.state).get(self._key)
         if not told or not told["text"]:
             return request
         return request.override(system_message=_with(request.system_message, told["text"]))
+
+    def _check_tools(self, offered: Sequence[Any]) -> None:
+        """Raise ConfigurationError where a tool of the same name took the place of one of ours."""
+        others = {one.name for one in offered if isinstance(one, BaseTool)}
+        for one in self.tools:
+            if one.name in others and not any(one is other for other in offered):
+                raise ConfigurationError(
+                    f"{self.name}: another tool has the name {one.name!r}, and stands in its "
+                    "place. Give this one tools of other names: tools=[create_manage_memory_tool("
+                    "..., name='manage_team_memory'), ...]."
+                )
 
     def _keep(
         self, state: Any, answer: Sequence[BaseMessage], config: RunnableConfig
@@ -205,7 +219,7 @@ class MemoryMiddleware(AgentMiddleware[Any, ContextT, Any]):
         last = max((n for n, one in enumerate(said) if isinstance(one, HumanMessage)), default=0)
         told = state.get(self._key)
         here = _in_thread(config, told) if told else config
-        yield from self.memory.reflecting([*said[last:], *answer], here)
+        yield from self.memory.reflecting(_known([*said[last:], *answer], config), here)
 
 
 def _checked(name: Any) -> str | None:
@@ -222,6 +236,35 @@ def _state(key: str) -> Any:
     own = {key: NotRequired[Annotated[_Told, PrivateStateAttr]]}
     made: Any = TypedDict  # a type checker takes no computed keys
     return made("MemoryState", {**AgentState.__annotations__, **own})
+
+
+def _seen(state: Any) -> list[BaseMessage]:
+    """Return what the model is shown of a conversation: a summary stands for the rest."""
+    context = state.get("context")
+    inside = context.get("running_summary") if isinstance(context, Mapping) else None
+    gone = _summarized(state.get("running_summary")) | _summarized(inside)
+    return [message for message in state["messages"] if message.id not in gone]
+
+
+def _summarized(given: Any) -> set[str]:
+    """Return the ids of messages that a running summary stands for."""
+    if isinstance(given, Mapping):  # as a checkpoint may give it back
+        return set(given.get("summarized_message_ids") or ())
+    return given.summarized_message_ids if isinstance(given, RunningSummary) else set()
+
+
+def _known(messages: Sequence[BaseMessage], config: RunnableConfig) -> list[BaseMessage]:
+    """Return messages without the ids that LangGraph gave them, where these do not last.
+
+    Without a checkpointer a conversation is handed over anew in each run, and whatever has no id
+    gets another one: then words tell which message is which.
+    """
+    if (config.get("configurable") or {}).get(CONFIG_KEY_CHECKPOINTER) is not None:
+        return list(messages)
+    return [
+        message.model_copy(update={"id": None}) if _MADE.fullmatch(message.id or "") else message
+        for message in messages
+    ]
 
 
 def _in_thread(config: RunnableConfig, told: _Told) -> RunnableConfig:

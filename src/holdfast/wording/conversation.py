@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from holdfast.errors import InputError, shown
 from holdfast.memory import Message, clean
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 _ROLES = {"human": "user", "ai": "assistant", "function": "tool", "developer": "system"}
+_KEYS = ("role", "content", "tool_calls", "tool_call_id", "name", "id")
 _TIMES = ("time", "timestamp", "created_at", "date")
 _TAGS = (
     "conversation|earlier|message|call|known|memory|episodes|feedback|trajectory|trajectories|summary"
@@ -62,7 +65,7 @@ def langchain_messages(given: Any) -> list[BaseMessage]:
 
 def _listed(given: Any) -> Iterable[Any]:
     alone = isinstance(given, str | bytes | Mapping) or hasattr(given, "content")
-    if alone or not isinstance(given, Iterable):
+    if alone or not isinstance(given, Iterable) or _is_pair(given):
         raise InputError(
             f"'messages' must be a list of messages, got {type(given).__name__}: {shown(given)}"
         )
@@ -84,9 +87,34 @@ def read_state(given: Any, taker: str) -> list[Message]:
     return read_messages(given["messages"])
 
 
+def _is_pair(given: Any) -> bool:
+    """Tell one (role, text) from a list of messages, which may be texts too."""
+    texts = isinstance(given, tuple) and len(given) == 2 and all(isinstance(g, str) for g in given)
+    return texts and given[0] in (*_ROLES, *_ROLES.values(), "tool")
+
+
+def as_data(given: Any) -> Any:
+    """Return a message of a provider's SDK as a dict; anything else as it is.
+
+    OpenAI's and Anthropic's clients answer with objects, which their next call takes as they are.
+    """
+    if isinstance(given, Mapping) and isinstance(given.get("content"), list):
+        return {**given, "content": [_dumped(block) for block in given["content"]]}
+    data = _dumped(given)
+    if data is given or not isinstance(data, Mapping) or "role" not in data:
+        return given
+    return {"content": "", **{name: data[name] for name in _KEYS if name in data}}
+
+
+def _dumped(given: Any) -> Any:
+    is_theirs = isinstance(given, BaseModel) and not hasattr(given, "additional_kwargs")
+    return given.model_dump(exclude_none=True) if is_theirs else given
+
+
 def _read(number: int, given: Any) -> Message:
     if isinstance(given, Message):
         return given
+    given = as_data(given)
     calls: list[tuple[str, str]] = []
     if isinstance(given, Mapping):
         # Calls are read here: LangChain refuses a message for one malformed argument in it.
