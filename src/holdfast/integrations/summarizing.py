@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Annotated, Any, NotRequired, cast
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ExtendedModelResponse
@@ -14,7 +15,7 @@ from langchain_core.runnables import Runnable
 from langgraph.types import Command
 
 from holdfast.short_term.counting import TokenCounter, count_tokens
-from holdfast.short_term.running import RunningSummary, SummarizationResult
+from holdfast.short_term.running import SummarizationResult, read_running
 from holdfast.short_term.summarizing import (
     EXISTING_SUMMARY_PROMPT,
     FINAL_PROMPT,
@@ -28,7 +29,8 @@ from holdfast.short_term.summarizing import (
 class SummarizingState(AgentState[Any]):
     """An agent's state, with the running summary, which is private to the middleware."""
 
-    running_summary: NotRequired[Annotated[RunningSummary | None, PrivateStateAttr]]
+    # Plain data, since LangGraph warns of types that are not its own when it reads a checkpoint.
+    running_summary: NotRequired[Annotated[dict[str, Any] | None, PrivateStateAttr]]
 
 
 class SummarizationMiddleware(AgentMiddleware[SummarizingState, Any, Any]):
@@ -148,6 +150,7 @@ def _answered(
     request: ModelRequest[Any], result: SummarizationResult, response: ModelResponse[Any]
 ) -> ExtendedModelResponse[Any]:
     running = result.running_summary
-    if running == request.state.get("running_summary"):
+    if running is None or running == read_running(request.state.get("running_summary")):
         return ExtendedModelResponse(response)
-    return ExtendedModelResponse(response, Command(update={"running_summary": running}))
+    plain = {**asdict(running), "summarized_message_ids": sorted(running.summarized_message_ids)}
+    return ExtendedModelResponse(response, Command(update={"running_summary": plain}))
