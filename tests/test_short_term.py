@@ -825,6 +825,19 @@ async def test_what_is_summarised_away_is_still_recalled(how):
         assert "Hi!" not in texts  # it is still in the conversation
 
 
+def test_what_was_recalled_is_not_kept_again(summarize):
+    kept = []
+    call = {"name": "search_memory", "args": {"query": "tea"}, "id": "c"}
+    talk = [human("1"), SystemMessage("Recalled: tea.", id="s")]
+    talk += [AIMessage("", id="2", tool_calls=[call]), result_of("c", "Nora likes tea.")]
+    talk += [ai("3", "You like tea."), human("4")]
+    given = {"max_tokens": 500, "max_messages_before_summary": 3}
+    model = ScriptedModel(["In short."])
+    summarize(talk, model=model, manager=RunnableLambda(kept.append), **given)
+    assert [m.id for m in kept[0]["messages"]] == ["1", "2", "3"]
+    assert "Nora likes tea." in shown_to(model)
+
+
 def test_nothing_is_summarised_where_it_cannot_be_kept(summarize):
     def broken(given):
         raise OSError("disk full")

@@ -16,6 +16,7 @@ from holdfast import wording
 from holdfast.errors import ConfigurationError, InputError, ModelAnswerError, shown
 from holdfast.extract import resolve_model
 from holdfast.flow import Ask, Call, Flow, FlowRunnable, Hand
+from holdfast.recalled_text import worth_keeping
 from holdfast.short_term.counting import TokenCounter, checked, count_tokens
 from holdfast.short_term.planning import (
     Limits,
@@ -147,8 +148,9 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
         self, plan: Plan, head: Sequence[AnyMessage], running: RunningSummary | None
     ) -> Flow[RunningSummary | None]:
         told = yield Call(self._parts, (plan,))
-        if plan.gone and self._settings.manager is not None:
-            yield Hand(self._settings.manager, {"messages": list(plan.gone)})
+        keeper = self._settings.manager
+        if keeper is not None and (said := worth_keeping(plan.gone)):
+            yield Hand(keeper, {"messages": said})
         summary = running.summary if running else None
         for part in told:
             summary = yield from self._extended(summary, part)
