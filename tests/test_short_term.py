@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.event_hooks import register_serde_event_listener
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, MessagesState, StateGraph
 from pydantic import BaseModel
@@ -789,6 +790,20 @@ def test_a_running_summary_outlives_a_strict_checkpoint():
     node = SummarizationNode(model=ScriptedModel(), **SMALL)
     update = node.invoke({"messages": TALK, "context": restored})
     assert update["context"]["running_summary"] == running
+
+
+def test_a_checkpointer_that_knows_the_type_reads_it_without_a_word():
+    events = []
+    forget = register_serde_event_listener(events.append)
+    try:
+        serde = JsonPlusSerializer(allowed_msgpack_modules=[RunningSummary])
+        running = RunningSummary("Hellos.", {"1", "2"}, "2")
+        assert serde.loads_typed(serde.dumps_typed({"running_summary": running})) == {
+            "running_summary": running
+        }
+    finally:
+        forget()
+    assert not events
 
 
 # Long-term memory
