@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import itertools
+import re
 import threading
 
 import pytest
@@ -13,6 +14,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.event_hooks import register_serde_event_listener
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, MessagesState, StateGraph
 from pydantic import BaseModel
@@ -28,7 +30,7 @@ from holdfast.short_term import (
 )
 from holdfast.short_term.telling import split
 from holdfast.testing import ScriptedModel
-from provider_rules import refusals, users
+from provider_rules import openai_refuses, refusals, users
 
 
 def awaited(messages, **kwargs):
@@ -107,9 +109,10 @@ limits = st.fixed_dictionaries(
         "max_tokens": st.sampled_from([200, 260, 400, 900]),
         "max_tokens_before_summary": st.sampled_from([None, 20, 100, 350, 1200]),
         "max_messages_before_summary": st.sampled_from([None, None, 2, 3, 7]),
-        "max_summary_tokens": st.sampled_from([0, 10, 40, 120]),
-        "max_tokens_to_summarize": st.sampled_from([None, 60, 300]),
+        "max_summary_tokens": st.sampled_from([1, 10, 40, 120]),
+        "max_tokens_to_summarize": st.sampled_from([None, 64, 300]),
         "token_counter": st.sampled_from([count_tokens, len]),
+        "max_summary_steps": st.just(1000),
     }
 )
 
@@ -143,8 +146,8 @@ def must_fit(messages, result, most, count):
 def test_whatever_is_cut_both_providers_take_what_is_left(messages, given, length, data):
     count = given["token_counter"]
     most = max(given["max_tokens"], given["max_tokens_before_summary"] or 0)
-    # The history grows by one model call after the other, as it does in an agent.
-    ends = [n for n in range(1, len(messages) + 1) if not refusals(messages[:n])]
+    # The history grows as it does in an agent; parallel calls may be answered one by one.
+    ends = [n for n in range(1, len(messages) + 1) if users(messages[:n])]
     ends = sorted(data.draw(st.sets(st.sampled_from(ends), min_size=1))) if ends else []
     model, running, told = in_summary(length), None, set()
     for end in ends:
@@ -158,7 +161,8 @@ def test_whatever_is_cut_both_providers_take_what_is_left(messages, given, lengt
             assert len(model.requests) == before
             return
         must_fit(history, result, most, count)
-        assert not refusals(result.messages)
+        assert not refusals(result.messages) or refusals(history)
+        assert "without a call" not in (openai_refuses(result.messages) or "")
         if result.running_summary is not None:
             new = result.running_summary.summarized_message_ids - told
             assert len(model.requests) > before or not new
@@ -310,6 +314,58 @@ def test_calls_and_results_in_anthropics_blocks_stay_together(summarize):
     assert "mark2." in shown_to(model)
 
 
+@pytest.mark.parametrize("length", [30, 200])
+def test_calls_that_are_answered_one_by_one_stay_together(summarize, length):
+    talk = [human("1", words(60)), ai("2"), human("q"), ai("c", "", ["t1", "t2"])]
+    talk.append(result_of("t1", words(length)))
+    given = {"max_tokens": 140, "max_summary_tokens": 20}
+    half = summarize(talk, model=in_summary(3), **given)
+    if length == 30:
+        assert [m.id for m in half.messages] == [None, "q", "c", "r-t1"]
+    talk.append(result_of("t2"))
+    model = in_summary(3)
+    result = summarize(talk, half.running_summary, model=model, **given)
+    assert not refusals(result.messages)
+    if length == 200:  # what was found first has no room, so what comes late goes after it
+        assert [m.id for m in result.messages] == [None, "q"]
+        assert "found" in shown_to(model)
+        again = summarize(talk, result.running_summary, model=ScriptedModel(), **given)
+        assert again.messages == result.messages
+
+
+def test_a_call_is_not_waited_for_once_something_else_was_said(summarize):
+    talk = [human("1"), ai("c", "", ["t1", "t2"]), result_of("t1", words(60, "mark1")), human("2")]
+    given = {"max_tokens": 100, "max_summary_tokens": 20, "max_tokens_before_summary": 40}
+    model = ScriptedModel(["In short.", "In short, too."])
+    result = summarize(talk, model=model, **given)
+    assert [m.id for m in result.messages] == [None, "2"]
+    talk.append(result_of("t2", "mark2"))
+    result = summarize(talk, result.running_summary, model=model, **given)
+    assert [m.id for m in result.messages] == [None, "2"]
+    assert "mark2" in said(model.requests[1])
+
+
+@pytest.mark.parametrize("late", ["before", "between", "behind"])
+def test_a_result_that_is_late_leaves_the_calls_around_it_whole(summarize, late):
+    running = RunningSummary("In short.", {"c", "r-t1"}, "r-t1")
+    talk = [human("q"), ai("c", "", ["t1"]), result_of("t1")]
+    talk += [ai("d", "", ["t2", "t3"]), result_of("t2"), result_of("t3")]
+    again = result_of("t1", "mark", id="again")
+    talk.insert({"before": 3, "between": 5, "behind": 6}[late], again)
+    model = ScriptedModel(["And again."])
+    result = summarize(talk, running, model=model, max_tokens=300, max_summary_tokens=20)
+    assert [m.id for m in result.messages] == [None, "q", "d", "r-t2", "r-t3"]
+    assert result.running_summary.summarized_message_ids == {"c", "r-t1", "again"}
+    assert "mark" in said(model.requests[0])
+
+
+def test_calls_whose_results_are_summarised_do_not_stand_alone(summarize):
+    running = RunningSummary("In short.", {"c", "r-t1"}, "r-t1")
+    talk = [human("q"), ai("edited", "", ["t1"]), result_of("t1")]
+    result = summarize(talk, running, model=ScriptedModel(["New."]), **SMALL)
+    assert [m.id for m in result.messages] == [None, "q"]
+
+
 # What is summarised
 
 
@@ -341,6 +397,24 @@ def test_one_giant_message_is_shown_in_pieces(summarize, where):
     assert len(model.requests) > 4
     assert all(f"mark{n}." in shown_to(model) for n in range(800))
     assert all(count_tokens(request.messages[:1]) <= 430 for request in model.requests)
+
+
+def test_too_many_steps_are_told_before_the_first(summarize):
+    kept = []
+    talk = [human("1"), ai("2", "word " * 40_000), human("3")]
+    model = ScriptedModel(lambda request: "summary")
+    given = {"max_tokens": 100, "max_summary_tokens": 20, "manager": RunnableLambda(kept.append)}
+    with pytest.raises(InputError, match=r"max_summary_steps=100 times.*'2', has 50004") as told:
+        summarize(talk, model=model, **given)
+    assert not model.requests
+    assert not kept
+    number = int(re.search(r"max_tokens_to_summarize=(\d+)", str(told.value))[1])
+    result = summarize(talk, model=model, max_tokens_to_summarize=number, **given)
+    assert 1 < len(model.requests) <= 100
+    assert [m.id for m in result.messages] == [None, "3"]
+    more = {"max_tokens_to_summarize": number, "max_summary_steps": 5}
+    with pytest.raises(InputError, match="max_summary_steps=5 times"):
+        summarize(talk, model=model, **given, **more)
 
 
 def test_a_number_of_messages_starts_a_summary_too(summarize):
@@ -421,14 +495,14 @@ def test_a_summary_that_is_too_long_is_written_anew(summarize):
     assert "at most 20 tokens" in said(model.requests[1])
 
 
-def test_room_for_a_summary_is_kept_even_where_none_is_asked_for(summarize):
+def test_room_for_a_summary_is_kept_even_where_hardly_any_is_asked_for(summarize):
     talk = [
         human("1", words(150)),
         human("2", words(60)),
         ai("3", words(40)),
         human("4", words(35)),
     ]
-    settings = {"max_tokens": 200, "max_tokens_before_summary": 100, "max_summary_tokens": 0}
+    settings = {"max_tokens": 200, "max_tokens_before_summary": 100, "max_summary_tokens": 1}
     result = summarize(talk, model=in_summary(300), **settings)
     assert count_tokens(result.messages) <= 200
     assert len(result.running_summary.summary) > 40
@@ -457,6 +531,11 @@ def test_errors_of_the_provider_reach_the_caller(summarize):
         ({"max_tokens": 0}, "max_tokens must be a whole number from 1 on, got 0"),
         ({"max_messages_before_summary": 1}, "from 2 on, got 1"),
         ({"max_tokens_to_summarize": "many"}, "got 'many'"),
+        ({"max_summary_tokens": 0}, "from 1 on, got 0. A summary needs room: 256 is the default"),
+        ({"max_tokens_to_summarize": 1}, "from 64 on, got 1.*may be left out"),
+        ({"max_summary_tokens": -1, "token_counter": len}, "from 0 on, got -1"),
+        ({"max_summary_steps": 0}, "from 1 on, got 0"),
+        ({"max_tokens_to_summarize": 0, "token_counter": len}, "from 1 on, got 0"),
         ({"model": object()}, "model must be a name"),
         ({"manager": "journal"}, "manager must be a Runnable.*got 'journal'"),
     ],
@@ -464,6 +543,38 @@ def test_errors_of_the_provider_reach_the_caller(summarize):
 def test_settings_that_cannot_work_are_told(summarize, wrong, what):
     with pytest.raises(ConfigurationError, match=what):
         summarize(TALK, **{"model": ScriptedModel(), **SMALL, **wrong})
+
+
+async def no_counter(messages):
+    return 5
+
+
+@pytest.mark.parametrize(
+    ("counter", "what"),
+    [
+        ("tiktoken", "must be a function.*got 'tiktoken'"),
+        (None, "must be a function.*got None"),
+        (lambda messages: None, r"returned None for \d messages"),
+        (lambda messages: "12", "returned '12'"),
+        (lambda messages: float("nan"), "returned nan"),
+        (lambda messages: float("inf"), "returned inf"),
+        (lambda messages: -len(messages), r"returned -\d for"),
+        (lambda messages: True, "returned True"),
+        (no_counter, "returned <coroutine"),
+    ],
+)
+def test_a_counter_that_does_not_count_is_told(summarize, counter, what):
+    model = ScriptedModel()
+    with pytest.raises(ConfigurationError, match=f"token_counter.*{what}"):
+        summarize(TALK, model=model, token_counter=counter, **SMALL)
+    assert not model.requests
+
+
+def test_a_counter_may_leave_the_start_to_the_number_of_messages(summarize):
+    model = ScriptedModel(["Hellos."])
+    given = {"max_messages_before_summary": 3, "token_counter": lambda messages: 0.0, **SMALL}
+    result = summarize(TALK, model=model, **given)
+    assert [m.id for m in result.messages] == [None, "3"]
 
 
 def test_messages_are_known_by_their_ids(summarize):
@@ -474,6 +585,35 @@ def test_messages_are_known_by_their_ids(summarize):
         summarize([human("1"), human("1")], running, model=ScriptedModel(), **SMALL)
     with pytest.raises(InputError, match="running_summary must be"):
         summarize(TALK, "They said hello.", model=ScriptedModel(), **SMALL)
+
+
+def test_messages_may_have_any_form_that_langchain_takes(summarize):
+    talk = [
+        {"role": "user", "content": words(50), "id": "1"},
+        {"role": "assistant", "content": words(50), "id": "2"},
+        {"role": "user", "content": "Hello there", "id": "3"},
+    ]
+    assert summarize(talk[2:], model=ScriptedModel(), **SMALL).messages == [human("3")]
+    result = summarize(iter(talk), model=ScriptedModel(["Hellos."]), **SMALL)
+    assert result.messages[1:] == [human("3")]
+    assert result.running_summary.summarized_message_ids == {"1", "2"}
+    with pytest.raises(InputError, match="message 0 has none"):
+        summarize([("user", "Hello")], model=ScriptedModel(), **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        ("Hello", "must be a list of messages, got str: 'Hello'"),
+        (None, "must be a list of messages, got NoneType"),
+        (human("1"), "must be a list of messages, got HumanMessage"),
+        ([human("1"), {"content": "Hello"}], "Message 1 cannot be read"),
+        ([human("1"), 7], "Message 1 cannot be read: 7"),
+    ],
+)
+def test_what_are_no_messages_is_told(summarize, wrong, what):
+    with pytest.raises(InputError, match=what):
+        summarize(wrong, model=ScriptedModel(), **SMALL)
 
 
 def test_what_was_handed_in_is_left_as_it_is(summarize):
@@ -652,6 +792,20 @@ def test_a_running_summary_outlives_a_strict_checkpoint():
     assert update["context"]["running_summary"] == running
 
 
+def test_a_checkpointer_that_knows_the_type_reads_it_without_a_word():
+    events = []
+    forget = register_serde_event_listener(events.append)
+    try:
+        serde = JsonPlusSerializer(allowed_msgpack_modules=[RunningSummary])
+        running = RunningSummary("Hellos.", {"1", "2"}, "2")
+        assert serde.loads_typed(serde.dumps_typed({"running_summary": running})) == {
+            "running_summary": running
+        }
+    finally:
+        forget()
+    assert not events
+
+
 # Long-term memory
 
 
@@ -684,6 +838,19 @@ async def test_what_is_summarised_away_is_still_recalled(how):
             "Bye!",
         ]
         assert "Hi!" not in texts  # it is still in the conversation
+
+
+def test_what_was_recalled_is_not_kept_again(summarize):
+    kept = []
+    call = {"name": "search_memory", "args": {"query": "tea"}, "id": "c"}
+    talk = [human("1"), SystemMessage("Recalled: tea.", id="s")]
+    talk += [AIMessage("", id="2", tool_calls=[call]), result_of("c", "Nora likes tea.")]
+    talk += [ai("3", "You like tea."), human("4")]
+    given = {"max_tokens": 500, "max_messages_before_summary": 3}
+    model = ScriptedModel(["In short."])
+    summarize(talk, model=model, manager=RunnableLambda(kept.append), **given)
+    assert [m.id for m in kept[0]["messages"]] == ["1", "2", "3"]
+    assert "Nora likes tea." in shown_to(model)
 
 
 def test_nothing_is_summarised_where_it_cannot_be_kept(summarize):

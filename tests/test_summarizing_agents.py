@@ -1,6 +1,7 @@
 """`SummarizationMiddleware` in agents, with the providers' own clients."""
 
 import itertools
+import json
 import random
 
 import pytest
@@ -8,6 +9,7 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import ModelRetryMiddleware
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.event_hooks import register_serde_event_listener
 
 from holdfast import create_memory_store_manager, open_store, recall
 from holdfast.errors import ConfigurationError, InputError
@@ -120,6 +122,27 @@ async def test_the_running_summary_goes_on_from_turn_to_turn(ask):
             summarizer.requests]  # fmt: skip
     assert max(told) == 1
     assert "Summary" in model.requests[-1].text
+
+
+async def test_a_checkpoint_holds_the_running_summary_as_plain_data(ask):
+    # LangGraph tells of each type that is not its own when it reads a checkpoint.
+    events = []
+    forget = register_serde_event_listener(events.append)
+    short = SummarizationMiddleware(
+        ScriptedModel(["One.", "Two."]), max_tokens=500, max_messages_before_summary=3
+    )
+    model = ScriptedModel(lambda request: "Yes.")
+    agent = create_agent(model, middleware=[short], checkpointer=InMemorySaver())
+    try:
+        for text in ("Hello", "And now?", "And then?"):
+            await ask(agent, text)
+        kept = agent.get_state(CONFIG).values["running_summary"]
+    finally:
+        forget()
+    assert not events
+    assert json.loads(json.dumps(kept)) == kept
+    assert kept["summary"] == "Two."
+    assert len(kept["summarized_message_ids"]) == 4
 
 
 async def test_when_the_model_fails_the_agent_can_be_asked_again(ask):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Annotated, Any, NotRequired, cast
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ExtendedModelResponse
@@ -14,7 +15,7 @@ from langchain_core.runnables import Runnable
 from langgraph.types import Command
 
 from holdfast.short_term.counting import TokenCounter, count_tokens
-from holdfast.short_term.running import RunningSummary, SummarizationResult
+from holdfast.short_term.running import SummarizationResult, read_running
 from holdfast.short_term.summarizing import (
     EXISTING_SUMMARY_PROMPT,
     FINAL_PROMPT,
@@ -28,7 +29,8 @@ from holdfast.short_term.summarizing import (
 class SummarizingState(AgentState[Any]):
     """An agent's state, with the running summary, which is private to the middleware."""
 
-    running_summary: NotRequired[Annotated[RunningSummary | None, PrivateStateAttr]]
+    # Plain data, since LangGraph warns of types that are not its own when it reads a checkpoint.
+    running_summary: NotRequired[Annotated[dict[str, Any] | None, PrivateStateAttr]]
 
 
 class SummarizationMiddleware(AgentMiddleware[SummarizingState, Any, Any]):
@@ -47,7 +49,9 @@ class SummarizationMiddleware(AgentMiddleware[SummarizingState, Any, Any]):
         max_summary_tokens: How many tokens are kept free for the summary.
         max_messages_before_summary: From how many messages on they are summarised in any case.
         max_tokens_to_summarize: How many tokens the model is shown at once.
-        token_counter: A function from messages to their number of tokens. Ours downloads nothing.
+        max_summary_steps: In how many steps a summary is made at most.
+        token_counter: A function from messages to their number of tokens, the unit of all limits.
+            Ours downloads nothing.
         initial_summary_prompt: Asks for the first summary.
         existing_summary_prompt: Asks for the next one.
         final_prompt: Makes what is sent of `system_message`, `summary` and `messages`.
@@ -85,6 +89,7 @@ class SummarizationMiddleware(AgentMiddleware[SummarizingState, Any, Any]):
         max_summary_tokens: int = 256,
         max_messages_before_summary: int | None = None,
         max_tokens_to_summarize: int | None = None,
+        max_summary_steps: int = 100,
         token_counter: TokenCounter = count_tokens,
         initial_summary_prompt: ChatPromptTemplate = INITIAL_SUMMARY_PROMPT,
         existing_summary_prompt: ChatPromptTemplate = EXISTING_SUMMARY_PROMPT,
@@ -100,6 +105,7 @@ class SummarizationMiddleware(AgentMiddleware[SummarizingState, Any, Any]):
                 max_summary_tokens,
                 max_messages_before_summary,
                 max_tokens_to_summarize,
+                max_summary_steps,
                 token_counter,
                 initial_summary_prompt,
                 existing_summary_prompt,
@@ -144,6 +150,7 @@ def _answered(
     request: ModelRequest[Any], result: SummarizationResult, response: ModelResponse[Any]
 ) -> ExtendedModelResponse[Any]:
     running = result.running_summary
-    if running == request.state.get("running_summary"):
+    if running is None or running == read_running(request.state.get("running_summary")):
         return ExtendedModelResponse(response)
-    return ExtendedModelResponse(response, Command(update={"running_summary": running}))
+    plain = {**asdict(running), "summarized_message_ids": sorted(running.summarized_message_ids)}
+    return ExtendedModelResponse(response, Command(update={"running_summary": plain}))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from numbers import Real
+from typing import Any, TypeAlias, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, convert_to_messages
 from langchain_core.messages.utils import MessageLikeRepresentation
 
+from holdfast.errors import ConfigurationError, shown
 from holdfast.wording import as_json, context
 
 TokenCounter: TypeAlias = (
@@ -23,6 +27,37 @@ A_PICTURE = 800
 _UNREAD = frozenset(
     ("image", "image_url", "input_image", "audio", "input_audio", "video", "file", "document")
 )
+
+
+def checked(counter: Any) -> Callable[[Sequence[BaseMessage]], int]:
+    """Return a user's counter, watched: what is no number of tokens would never start a summary.
+
+    Raises:
+        ConfigurationError: It cannot be called; or, once it is, its answer is no number from 0 on.
+
+    Example:
+        >>> checked(count_tokens)([])
+        0
+    """
+    if not callable(counter):
+        raise ConfigurationError(
+            "token_counter must be a function that takes a list of messages and returns their "
+            f"number of tokens; got {shown(counter)}. Leave it out to use holdfast's."
+        )
+
+    def count(messages: Sequence[BaseMessage]) -> int:
+        number: Any = counter(messages)
+        good = isinstance(number, Real) and not isinstance(number, bool)
+        if good and math.isfinite(number) and number >= 0:
+            return cast("int", number)
+        if inspect.iscoroutine(number):
+            number.close()
+        raise ConfigurationError(
+            "token_counter must return how many tokens messages have, a number from 0 on; it "
+            f"returned {shown(number)} for {len(messages)} messages."
+        )
+
+    return count
 
 
 def count_tokens(messages: Iterable[MessageLikeRepresentation]) -> int:

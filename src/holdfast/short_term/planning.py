@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import cast
 
 from langchain_core.messages import AnyMessage, SystemMessage
 
 from holdfast.errors import InputError, shown
-from holdfast.short_term.counting import TokenCounter
 from holdfast.short_term.running import RunningSummary
 from holdfast.short_term.units import Unit, role_of, units
 
@@ -57,12 +55,22 @@ class Conversation:
         pending: What no summary stands for yet.
         newest: The newest message of the user, which stays; None where there is none.
         running: The summary so far.
+        waits: Whether the conversation ends with tool calls whose results are still to come.
     """
 
     head: tuple[AnyMessage, ...]
     pending: tuple[AnyMessage, ...]
     newest: AnyMessage | None
     running: RunningSummary | None
+    waits: bool
+
+    def broken(self, found: Sequence[Unit]) -> list[Unit]:
+        """Return those of the pending units that providers refuse, and that cannot mend.
+
+        The end of a conversation may still wait for its tools.
+        """
+        whole = found[:-1] if self.waits else found
+        return [u for u in whole if not u.whole and u.messages[0] is not self.newest]
 
     def kept(self, without: Iterable[AnyMessage] = ()) -> list[AnyMessage]:
         """Return what stays as it was said, if some of what is pending is summarised."""
@@ -100,9 +108,12 @@ def read_conversation(
     rest = messages[start:]
     done = running.summarized_message_ids if running else set()
     _check_ids(rest, start, done)
-    newest = next((u for u in reversed(units(rest)) if u.role == "user"), None)
+    found = units(rest)
+    newest = next((u.messages[0] for u in reversed(found) if u.role == "user"), None)
     pending = tuple(message for message in rest if message.id not in done)
-    return Conversation(tuple(head), pending, newest.messages[0] if newest else None, running)
+    # A call is not waited for where its result, or a part of its group, is summarised already.
+    waits = bool(found) and found[-1].waits and all(m.id not in done for m in found[-1].messages)
+    return Conversation(tuple(head), pending, newest, running, waits)
 
 
 def _check_ids(messages: Sequence[AnyMessage], start: int, done: set[str]) -> None:
@@ -144,12 +155,12 @@ class Planner:
     def __init__(
         self,
         limits: Limits,
-        count: TokenCounter,
+        count: Callable[[Sequence[AnyMessage]], int],
         assemble: Callable[[Sequence[AnyMessage], str, Sequence[AnyMessage]], list[AnyMessage]],
     ) -> None:
         self._limits = limits
         self._assemble = assemble
-        self._count = cast("Callable[[Sequence[AnyMessage]], int]", count)
+        self._count = count
 
     def plan(self, talk: Conversation) -> Plan | None:
         """Return what is to happen to a conversation; None if it stays as it is.
@@ -161,14 +172,13 @@ class Planner:
             return None
         found = units(talk.pending)
         sizes = [self._count(unit.messages) for unit in found]
-        crooked = talk.running is not None and not _begins_well(talk.kept())
+        broken = talk.broken(found)
+        crooked = talk.running is not None and bool(broken or not _begins_well(talk.kept()))
         if not (crooked or self._too_much(talk, sum(sizes))):
             return None
         place = self._cut(talk, found, sizes, crooked=crooked)
-        chosen = [*found[:place], *(u for u in found[place:-1] if not u.whole)]
-        if found[place:] and not found[-1].whole and not _open(found[-1]):
-            chosen.append(found[-1])
-        gone = tuple(m for unit in chosen for m in unit.messages if m is not talk.newest)
+        ids = {message.id for unit in [*found[:place], *broken] for message in unit.messages}
+        gone = tuple(m for m in talk.pending if m.id in ids and m is not talk.newest)
         limit = self._limit(talk, gone)
         return Plan(gone, tuple(talk.kept(gone)), limit)
 
@@ -240,8 +250,3 @@ def _begins_well(messages: Sequence[AnyMessage]) -> bool:
     """Tell whether a conversation may begin so: Anthropic wants the user's words first."""
     roles = (role_of(message) for message in messages)
     return next((role for role in roles if role != "system"), "user") == "user"
-
-
-def _open(last: Unit) -> bool:
-    """Tell whether the end of a conversation waits for its tools."""
-    return bool(last.asked) and not last.answered

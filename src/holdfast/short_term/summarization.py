@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from langchain_core.language_models import LanguageModelLike
 from langchain_core.messages import AnyMessage, RemoveMessage
+from langchain_core.messages.utils import MessageLikeRepresentation
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
@@ -34,7 +35,7 @@ __all__ = [
 
 
 def summarize_messages(
-    messages: Sequence[AnyMessage],
+    messages: Iterable[MessageLikeRepresentation],
     *,
     running_summary: RunningSummary | None,
     model: LanguageModelLike | str,
@@ -47,6 +48,7 @@ def summarize_messages(
     final_prompt: ChatPromptTemplate = FINAL_PROMPT,
     max_messages_before_summary: int | None = None,
     max_tokens_to_summarize: int | None = None,
+    max_summary_steps: int = 100,
     manager: Runnable[Any, Any] | None = None,
     config: RunnableConfig | None = None,
 ) -> SummarizationResult:
@@ -56,7 +58,8 @@ def summarize_messages(
     Tool calls stay together with their results, or are summarised together.
 
     Args:
-        messages: The whole conversation so far, each message with an id.
+        messages: The whole conversation so far, in any form that LangChain takes, each message with
+            an id.
         running_summary: What the last call returned as `running_summary`; None at first. Messages
             that it stands for are not summarised again.
         model: What writes the summary: a chat model, its name, or any Runnable that takes messages.
@@ -65,9 +68,10 @@ def summarize_messages(
             they are summarised; `max_tokens` by default. Where it is larger than `max_tokens`, what
             is returned may grow up to it, and has `max_tokens` at most after each summary, if the
             newest message of the user leaves room for that.
-        max_summary_tokens: How many tokens of `max_tokens` are kept free for the summary. To hold
-            the model to it, too: `model.bind(max_tokens=...)`.
-        token_counter: A function from messages to their number of tokens. Ours downloads nothing.
+        max_summary_tokens: How many tokens of `max_tokens` are kept free for the summary, 1 or
+            more. To hold the model to it, too: `model.bind(max_tokens=...)`.
+        token_counter: A function from messages to their number of tokens, the unit of all limits.
+            Ours downloads nothing.
         initial_summary_prompt: Asks for the first summary; its variable is `messages`, where the
             conversation stands as quoted data.
         existing_summary_prompt: Asks for the next one; it also has `existing_summary`. Both may use
@@ -75,10 +79,11 @@ def summarize_messages(
         final_prompt: Makes the result of `system_message`, `summary` and `messages`.
         max_messages_before_summary: From how many messages on, that no summary stands for, they are
             summarised in any case.
-        max_tokens_to_summarize: How many tokens of conversation the model is shown at once; what is
-            longer is summarised in steps. By default half as many again as the larger of
-            `max_tokens` and `max_tokens_before_summary`; set it where that is more than the model
-            takes.
+        max_tokens_to_summarize: How many tokens of conversation the model is shown at once, 64 or
+            more; what is longer is summarised in steps. By default half as many again as the larger
+            of `max_tokens` and `max_tokens_before_summary`; set it where that is more than the
+            model takes.
+        max_summary_steps: In how many steps at most; more would be an error, before the first.
         manager: Keeps what is summarised away: a Runnable that takes `{"messages": [...]}`, such as
             `create_memory_store_manager(None, ...)`, which keeps it word for word.
         config: Of this call; inside a graph it may be left out.
@@ -88,7 +93,8 @@ def summarize_messages(
 
     Raises:
         ConfigurationError: A setting cannot work.
-        InputError: A message has no id, or what must stay is longer than `max_tokens` by itself.
+        InputError: A message cannot be read or has no id; what must stay is longer than
+            `max_tokens` by itself; or more than `max_summary_steps` would be needed.
         ModelAnswerError: The model gave an empty summary, also when asked again.
 
     Example:
@@ -116,6 +122,7 @@ def summarize_messages(
         max_summary_tokens,
         max_messages_before_summary,
         max_tokens_to_summarize,
+        max_summary_steps,
         token_counter,
         initial_summary_prompt,
         existing_summary_prompt,
@@ -127,7 +134,7 @@ def summarize_messages(
 
 
 async def asummarize_messages(
-    messages: Sequence[AnyMessage],
+    messages: Iterable[MessageLikeRepresentation],
     *,
     running_summary: RunningSummary | None,
     model: LanguageModelLike | str,
@@ -140,6 +147,7 @@ async def asummarize_messages(
     final_prompt: ChatPromptTemplate = FINAL_PROMPT,
     max_messages_before_summary: int | None = None,
     max_tokens_to_summarize: int | None = None,
+    max_summary_steps: int = 100,
     manager: Runnable[Any, Any] | None = None,
     config: RunnableConfig | None = None,
 ) -> SummarizationResult:
@@ -164,6 +172,7 @@ async def asummarize_messages(
         max_summary_tokens,
         max_messages_before_summary,
         max_tokens_to_summarize,
+        max_summary_steps,
         token_counter,
         initial_summary_prompt,
         existing_summary_prompt,
@@ -196,6 +205,7 @@ class SummarizationNode(FlowRunnable[Any, dict[str, Any]]):
         name: The node's name, also in traces.
         max_messages_before_summary: From how many messages on they are summarised.
         max_tokens_to_summarize: How many tokens the model is shown at once.
+        max_summary_steps: In how many steps a summary is made at most.
         manager: Keeps what is summarised away.
 
     Raises:
@@ -226,6 +236,7 @@ class SummarizationNode(FlowRunnable[Any, dict[str, Any]]):
         name: str = "summarization",
         max_messages_before_summary: int | None = None,
         max_tokens_to_summarize: int | None = None,
+        max_summary_steps: int = 100,
         manager: Runnable[Any, Any] | None = None,
     ) -> None:
         self.name = name
@@ -239,6 +250,7 @@ class SummarizationNode(FlowRunnable[Any, dict[str, Any]]):
                 max_summary_tokens,
                 max_messages_before_summary,
                 max_tokens_to_summarize,
+                max_summary_steps,
                 token_counter,
                 initial_summary_prompt,
                 existing_summary_prompt,

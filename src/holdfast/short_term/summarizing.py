@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypedDict, cast
 
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage
+from langchain_core.messages.utils import MessageLikeRepresentation
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from holdfast import wording
-from holdfast.errors import ConfigurationError, ModelAnswerError, shown
+from holdfast.errors import ConfigurationError, InputError, ModelAnswerError, shown
 from holdfast.extract import resolve_model
 from holdfast.flow import Ask, Call, Flow, FlowRunnable, Hand
-from holdfast.short_term.counting import TokenCounter
+from holdfast.recalled_text import worth_keeping
+from holdfast.short_term.counting import TokenCounter, checked, count_tokens
 from holdfast.short_term.planning import (
     Limits,
     Plan,
@@ -22,8 +25,8 @@ from holdfast.short_term.planning import (
     read_conversation,
 )
 from holdfast.short_term.running import RunningSummary, SummarizationResult, read_running
-from holdfast.short_term.telling import parts
-from holdfast.wording.conversation import quoted
+from holdfast.short_term.telling import A_PIECE, parts
+from holdfast.wording.conversation import langchain_messages, quoted
 
 _MESSAGES = ("placeholder", "{messages}")
 
@@ -44,6 +47,11 @@ FINAL_PROMPT = ChatPromptTemplate.from_messages(
 
 _CUT = " [...]"
 
+_ADVICE = {
+    "max_summary_tokens": " A summary needs room: 256 is the default, less for a small max_tokens.",
+    "max_tokens_to_summarize": " It is what the model takes at once; it may be left out.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -55,6 +63,7 @@ class Settings:
     max_summary_tokens: int
     max_messages_before_summary: int | None
     max_tokens_to_summarize: int | None
+    max_summary_steps: int
     token_counter: TokenCounter
     initial_summary_prompt: ChatPromptTemplate
     existing_summary_prompt: ChatPromptTemplate
@@ -69,17 +78,21 @@ class Settings:
             ConfigurationError: They cannot work together.
         """
         before = self.max_tokens if (b := self.max_tokens_before_summary) is None else b
+        # What a counter of one's own counts is not known: where it counts messages, 1 is many.
+        ours = self.token_counter is count_tokens
         least = {
             "max_tokens": (self.max_tokens, 1),
             "max_tokens_before_summary": (before, 1),
-            "max_summary_tokens": (self.max_summary_tokens, 0),
+            "max_summary_tokens": (self.max_summary_tokens, int(ours)),
             "max_messages_before_summary": (self.max_messages_before_summary, 2),
-            "max_tokens_to_summarize": (self.max_tokens_to_summarize, 1),
+            "max_summary_steps": (self.max_summary_steps, 1),
+            "max_tokens_to_summarize": (self.max_tokens_to_summarize, A_PIECE if ours else 1),
         }
         for name, (value, lowest) in least.items():
             if value is not None and (not isinstance(value, int) or value < lowest):
                 raise ConfigurationError(
                     f"{name} must be a whole number from {lowest} on, got {value!r}."
+                    f"{_ADVICE.get(name, '')}"
                 )
         if self.max_summary_tokens >= self.max_tokens:
             raise ConfigurationError(
@@ -93,7 +106,7 @@ class Settings:
 class Conversed(TypedDict):
     """What a `Summarizer` takes: messages, and what an earlier call returned."""
 
-    messages: Sequence[AnyMessage]
+    messages: Iterable[MessageLikeRepresentation]
     running_summary: Any
 
 
@@ -112,15 +125,16 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
                 f"create_memory_store_manager(None, ...); got {shown(settings.manager)}."
             )
         self._settings = settings
-        self._count = settings.token_counter
-        self._planner = Planner(self._limits, settings.token_counter, self._assembled)
+        self._count = checked(settings.token_counter)
+        self._planner = Planner(self._limits, self._count, self._assembled)
         larger = max(settings.max_tokens, self._limits.tokens_before)
         # What starts a summary is a little more than the limit: one more turn, and its quotes.
         self._part = settings.max_tokens_to_summarize or larger * 3 // 2
 
     def flow(self, input: Conversed, config: RunnableConfig) -> Flow[SummarizationResult]:
         """Return the work for one input as a flow."""
-        messages, running = list(input["messages"]), read_running(input["running_summary"])
+        messages = cast("list[AnyMessage]", langchain_messages(input["messages"]))
+        running = read_running(input["running_summary"])
         talk = read_conversation(messages, running, lambda s: self._assembled([], s, []))
         plan = yield Call(self._planner.plan, (talk,))  # a user's counter may block
         if plan is not None:
@@ -133,10 +147,12 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
     def _summarized(
         self, plan: Plan, head: Sequence[AnyMessage], running: RunningSummary | None
     ) -> Flow[RunningSummary | None]:
-        if plan.gone and self._settings.manager is not None:
-            yield Hand(self._settings.manager, {"messages": list(plan.gone)})
+        told = yield Call(self._parts, (plan,))
+        keeper = self._settings.manager
+        if keeper is not None and (said := worth_keeping(plan.gone)):
+            yield Hand(keeper, {"messages": said})
         summary = running.summary if running else None
-        for part in (yield Call(self._parts, (plan,))):
+        for part in told:
             summary = yield from self._extended(summary, part)
         if summary is None:
             return None
@@ -147,7 +163,26 @@ class Summarizer(FlowRunnable[Conversed, SummarizationResult]):
         return RunningSummary(summary, done | ids, plan.gone[-1].id if plan.gone else last)
 
     def _parts(self, plan: Plan) -> list[HumanMessage]:
-        return list(parts(plan.gone, self._part, self._count))
+        """Return what the model is shown, one step after the other.
+
+        Raises:
+            InputError: There would be too many steps.
+        """
+        most = self._settings.max_summary_steps
+        told = list(islice(parts(plan.gone, self._part, self._count), most + 1))
+        if len(told) <= most:
+            return told
+        tokens = [self._count([message]) for message in plan.gone]
+        longest = max(range(len(tokens)), key=lambda place: tokens[place])
+        # Two parts that follow each other have more than one may have; the rest is for quotes.
+        enough = sum(tokens) * 5 // (2 * most) + A_PIECE
+        raise InputError(
+            f"To summarise {sum(tokens)} tokens, the model would be asked more than "
+            f"max_summary_steps={most} times, being shown {self._part} at once; the longest "
+            f"message, {plan.gone[longest].id!r}, has {tokens[longest]}. Set "
+            f"max_tokens_to_summarize={enough}, if the model takes as much, shorten the message, "
+            "or raise max_summary_steps. No model was asked, and nothing was summarised."
+        )
 
     def _extended(self, summary: str | None, part: HumanMessage) -> Flow[str]:
         given: dict[str, Any] = {

@@ -15,6 +15,9 @@ from holdfast.wording import read_messages, render_messages
 SMALLEST = 64
 """Texts of so few characters are not split, however little a request may hold."""
 
+A_PIECE = 64
+"""In so many tokens such a text fits in any script, with its quotes."""
+
 _GAP = re.compile(r"\s+")
 
 

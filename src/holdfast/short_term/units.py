@@ -15,10 +15,10 @@ _ROLES = {"human": "user", "ai": "assistant", "tool": "tool", "system": "system"
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Neighbouring messages of a conversation that are kept, or summarised, together.
+    """Messages of a conversation that are kept, or summarised, together.
 
     Args:
-        messages: A message; tool calls with the results behind them; or results without calls.
+        messages: A message; tool calls with their results; or a result without its call.
         role: Whose it is: "user", "assistant", "tool" or "system".
         asked: The ids of the tool calls in it.
         answered: The ids of the calls that its results answer, in order.
@@ -34,9 +34,27 @@ class Unit:
         """Whether each call has one result, and each result its call; providers refuse others."""
         return sorted(self.asked) == sorted(self.answered)
 
+    @property
+    def waits(self) -> bool:
+        """Whether results of some calls are still to come, as far as can be told from in here."""
+        return bool(self._waiting) and set(self.answered) <= set(self.asked)
+
+    @property
+    def _waiting(self) -> set[str]:
+        return set(self.asked) - set(self.answered)
+
+    def takes(self, role: str, answers: Sequence[str]) -> bool:
+        """Tell whether a message behind it belongs to it."""
+        if role != "tool" or self.role not in ("assistant", "tool"):
+            return False
+        return not answers or not self._waiting.isdisjoint(answers)
+
 
 def units(messages: Iterable[AnyMessage]) -> list[Unit]:
     """Return a conversation in units, in order.
+
+    A result among others that answers none of their calls (it is late, or there twice) is a unit
+    of its own in front of them, so that they stay together.
 
     Example:
         >>> from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -48,12 +66,14 @@ def units(messages: Iterable[AnyMessage]) -> list[Unit]:
     found: list[Unit] = []
     for message in messages:
         role, answers = role_of(message), _answers(message)
-        if role == "tool" and found and found[-1].role in ("assistant", "tool"):
-            last = found[-1]
+        last = found[-1] if found else None
+        if last and last.takes(role, answers):
             together = (*last.messages, message)
             found[-1] = Unit(together, last.role, last.asked, (*last.answered, *answers))
-        else:
-            found.append(Unit((message,), role, _asks(message), answers))
+            continue
+        stray = last is not None and last.role == "assistant" and role == "tool"
+        unit = Unit((message,), role, _asks(message), answers)
+        found.insert(len(found) - stray, unit)
     return found
 
 

@@ -47,12 +47,29 @@ def read_messages(given: Any) -> list[Message]:
         >>> message.role, message.text, message.time
         ('user', 'hi', '2026-01-02')
     """
+    return [_read(number, message) for number, message in enumerate(_listed(given))]
+
+
+def langchain_messages(given: Any) -> list[BaseMessage]:
+    """Return messages in any form that LangChain takes as LangChain's own.
+
+    Raises:
+        InputError: It is no sequence of messages; the error names the first bad one.
+
+    Example:
+        >>> langchain_messages([{"role": "user", "content": "hi", "id": "1"}])[0].id
+        '1'
+    """
+    return [_converted(number, message) for number, message in enumerate(_listed(given))]
+
+
+def _listed(given: Any) -> Iterable[Any]:
     alone = isinstance(given, str | bytes | Mapping) or hasattr(given, "content")
     if alone or not isinstance(given, Iterable) or _is_pair(given):
         raise InputError(
             f"'messages' must be a list of messages, got {type(given).__name__}: {shown(given)}"
         )
-    return [_read(number, message) for number, message in enumerate(given)]
+    return given
 
 
 def read_state(given: Any, taker: str) -> list[Message]:
@@ -95,8 +112,6 @@ def _dumped(given: Any) -> Any:
 
 
 def _read(number: int, given: Any) -> Message:
-    from langchain_core.messages import convert_to_messages
-
     if isinstance(given, Message):
         return given
     given = as_data(given)
@@ -107,13 +122,7 @@ def _read(number: int, given: Any) -> Message:
         given = {k: v for k, v in given.items() if k != "tool_calls" or not calls}
         if calls:
             given.setdefault("content", "")
-    try:
-        message = convert_to_messages([given])[0]
-    except (ValueError, TypeError, KeyError, NotImplementedError) as error:
-        raise InputError(
-            f"Message {number} cannot be read: {shown(given)}. Give a LangChain message, a dict "
-            f"with 'role' and 'content', or a (role, text) pair. ({str(error).splitlines()[0]})"
-        ) from error
+    message = _converted(number, given)
     role = getattr(message, "role", None) or message.type
     blocks = message.content if isinstance(message.content, list) else []
     kinds = {block.get("type") for block in blocks if isinstance(block, Mapping)}
@@ -125,6 +134,18 @@ def _read(number: int, given: Any) -> Message:
         id=message.id,
         calls=tuple(calls or _calls(message, blocks)),
     )
+
+
+def _converted(number: int, given: Any) -> BaseMessage:
+    from langchain_core.messages import convert_to_messages
+
+    try:
+        return convert_to_messages([given])[0]
+    except (ValueError, TypeError, KeyError, NotImplementedError) as error:
+        raise InputError(
+            f"Message {number} cannot be read: {shown(given)}. Give a LangChain message, a dict "
+            f"with 'role' and 'content', or a (role, text) pair. ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def _openai_calls(given: Any) -> list[tuple[str, str]]:
