@@ -823,6 +823,10 @@ async def test_claims_fill_in_a_namespace(store, namespace, answer):
         (["--http", "0", "--auth", "nowhere:x"], "no module 'nowhere'"),
         (["--http", "0", "--auth", "who:WHO"], "verify_token"),
         (["--http", "0", "--auth", "who:Verifier", "--without-auth"], "not both"),
+        (["--http", "0", "--auth", "who:Verifier", "--user", "nora"], "--user nora with --auth is"),
+        (["--http", "0", "--auth", "who:Verifier", "--namespace", "a/b"], "--namespace a/b with"),
+        (["--http", "0", "--auth", "who:Verifier", "--shared"], "name whose memories"),
+        (["--user", "nora", "--http", "0", "--shared"], "--shared is of --auth"),
         (["--user", "nora", "--read-only"], "there is no store"),
         (["--user", "nora", "--embed", "local:x"], "both --embed and --dims"),
     ],
@@ -840,6 +844,17 @@ def test_a_user_is_a_label_of_any_letters():
     assert _labels(None, "nora/ines", authenticated=False) == ("memories", "nora/ines")
     assert _labels("a/b/{sub}", None, authenticated=True) == ("a", "b", "{sub}")
     assert _labels(None, None, authenticated=True) == ("memories", "{user_id}")
+    assert _labels("team", None, authenticated=True, shared=True) == ("team",)
+    assert _labels(None, "nora", authenticated=True, shared=True) == ("memories", "nora")
+
+
+async def test_identities_share_memories_only_where_that_is_said(store):
+    with pytest.raises(ConfigurationError, match="everybody who signs in"):
+        create_mcp_server(store, NORA, token_verifier=Claims())
+    server = create_mcp_server(store, NORA, token_verifier=Claims(), shared=True)
+    async with Client(server) as client:
+        await ask(client, "add_memory", content="The door code is in the safe")
+    assert len(store.search(NORA)) == 1
 
 
 def test_what_the_document_says_to_put_into_clients_are_commands_that_there_are():

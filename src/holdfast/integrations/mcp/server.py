@@ -60,11 +60,12 @@ def build(
     read_only: bool,
     token_verifier: TokenVerifier | None,
     auth: AuthSettings | None,
+    shared: bool,
     name: str,
     instructions: str | None,
 ) -> MCPServer[None]:
     """Return the server; the arguments are those of `create_mcp_server`."""
-    scope = Scope(store, namespace, token_verifier is not None)
+    scope = Scope(store, namespace, token_verifier is not None, shared)
     face = Face(scope, record=not read_only)
     if token_verifier is not None and auth is None:
         auth = AuthSettings.model_validate({"issuer_url": NOWHERE, "resource_server_url": None})
