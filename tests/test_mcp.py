@@ -318,7 +318,11 @@ async def test_what_others_wrote_in_a_form_of_their_own_changes_in_that_form(sto
         ("recall_context", {"topic": ""}, "topic is empty"),
         ("recall_context", {"topic": "tea", "token_budget": 0}, "from 1 to 100,000, got 0"),
         ("recall_context", {"topic": "tea", "token_budget": 3}, "fits into 3 tokens"),
-        ("recall_context", {"topic": "tea", "token_budget": "much"}, "must be a whole number, got 'much'"),
+        (
+            "recall_context",
+            {"topic": "tea", "token_budget": "much"},
+            "must be a whole number, got 'much'",
+        ),
     ],
 )
 async def test_what_a_model_can_mend_is_told_to_it(store, tool, arguments, said):

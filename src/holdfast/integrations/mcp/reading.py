@@ -37,6 +37,7 @@ from holdfast.retrieval.context import Context, Recalled
 from holdfast.retrieval.finding import QUERY_LENGTH, find
 from holdfast.retrieval.fitting import Fitting
 from holdfast.retrieval.noting import note
+from holdfast.retrieval.saying import only_calls
 from holdfast.tools.base import Refusal
 from holdfast.tools.writing import Place
 from holdfast.wording.context import count_tokens, memory_words
@@ -73,7 +74,8 @@ def search(place: Place, query: str, limit: int, kind: str, *, record: bool) -> 
         raise Refusal("query is empty; say in plain words what to look for.")
 
     def wanted(item: SearchItem) -> bool:
-        return kind in ("", _kind(unwrap(item.value)[0]))
+        is_of_it = kind in ("", _kind(unwrap(item.value)[0]))
+        return is_of_it and not only_calls(item.value)
 
     said = kind in ("", MESSAGE_KIND)
     words = clean(query[:QUERY_LENGTH])
