@@ -93,6 +93,7 @@ async def test_tools_are_described_typed_and_annotated(store, mode):
         assert tool.title
         assert tool.description
         assert tool.output_schema["type"] == "object"
+        assert tool.input_schema["additionalProperties"] is False
         assert all(one.get("description") for one in tool.input_schema["properties"].values())
         assert not any("namespace" in one for one in tool.input_schema["properties"])
     assert tools["search"].input_schema["required"] == ["query"]
@@ -283,18 +284,31 @@ async def test_what_others_wrote_in_a_form_of_their_own_changes_in_that_form(sto
         ("get_memory", {"id": "zzz"}, "no memory with the id 'zzz'"),
         ("get_memory", {"id": ""}, "no memory with the id ''"),
         ("get_memory", {"id": "a\x00b"}, "no memory with the id"),
-        ("get_memory", {}, "Field required"),
+        ("get_memory", {}, "id is missing"),
+        ("get_memory", {"id": 7}, "id must be a text, got 7"),
         ("fetch", {"id": "zzz"}, "no memory with the id 'zzz'"),
         ("delete_memory", {"id": "zzz"}, "no memory with the id 'zzz'"),
         ("update_memory", {"id": "zzz", "expected_version": 1, "content": "x"}, "no memory"),
         ("update_memory", {"id": "tea", "expected_version": 1}, "give content, its new text"),
-        ("update_memory", {"id": "tea", "content": "x"}, "Field required"),
+        ("update_memory", {"id": "tea", "content": "x"}, "expected_version is missing"),
+        (
+            "update_memory",
+            {"id": "tea", "expected_version": 1.5, "fields": ["a"]},
+            "expected_version must be a whole number, got 1.5; fields must be an object",
+        ),
         (
             "update_memory",
             {"id": "tea", "expected_version": 1, "fields": {"a": 1}},
             "has a text, not fields",
         ),
         ("add_memory", {"content": "  "}, "content is missing"),
+        ("add_memory", {"content": "\x00"}, "content is missing"),
+        ("add_memory", {"content": "\x00 \n\u200b\u2028\x1b"}, "content is missing"),
+        (
+            "search_memories",
+            {"query": "tea", "kind": "Memories"},
+            "nothing of kind 'Memories'. Kinds there are: Memory, Message",
+        ),
         ("add_memory", {"content": "x" * 100_001}, "100,001 characters"),
         ("search_memories", {"query": " "}, "query is empty"),
         ("search_memories", {"query": "x", "limit": 0}, "from 1 to 100, got 0"),
@@ -304,13 +318,20 @@ async def test_what_others_wrote_in_a_form_of_their_own_changes_in_that_form(sto
         ("recall_context", {"topic": ""}, "topic is empty"),
         ("recall_context", {"topic": "tea", "token_budget": 0}, "from 1 to 100,000, got 0"),
         ("recall_context", {"topic": "tea", "token_budget": 3}, "fits into 3 tokens"),
-        ("recall_context", {"topic": "tea", "token_budget": "much"}, "valid integer"),
+        (
+            "recall_context",
+            {"topic": "tea", "token_budget": "much"},
+            "must be a whole number, got 'much'",
+        ),
     ],
 )
 async def test_what_a_model_can_mend_is_told_to_it(store, tool, arguments, said):
     store.put(NORA, "tea", {"content": "likes tea"})
     async with client_of(store) as client:
-        assert said in await refused(client, tool, **arguments)
+        told = await refused(client, tool, **arguments)
+    assert said in told
+    assert "https://" not in told
+    assert "\n" not in told
     assert len(store.history(NORA, "tea")) == 1
 
 
@@ -356,9 +377,11 @@ async def test_no_argument_leads_out_of_the_namespace(store):
             change = {"id": id, "expected_version": 1, "content": "x"}
             assert "There is no memory" in await refused(client, "update_memory", **change)
         for tool, argument in [("search_memories", "query"), ("search", "query")]:
-            for extra in ({}, {"namespace": list(INES)}, {"user_id": "ines"}):
-                found = await ask(client, tool, **{argument: "secret tea"}, **extra)
-                assert not next(iter(found.values()))
+            for extra in ({"namespace": list(INES)}, {"user_id": "ines"}):
+                told = await refused(client, tool, **{argument: "secret tea"}, **extra)
+                assert f"no argument '{next(iter(extra))}'" in told
+            found = await ask(client, tool, **{argument: "secret tea"})
+            assert not next(iter(found.values()))
         assert (await ask(client, "list_memories"))["memories"] == []
         recalled = await ask(client, "recall_context", topic="secret tea")
         assert recalled["sources"] == []
@@ -366,9 +389,10 @@ async def test_no_argument_leads_out_of_the_namespace(store):
             with pytest.raises(MCPError, match="no memory"):
                 await client.read_resource(f"memory://memories/{uri}")
         assert "secret" not in (await client.read_resource("memory://standing")).contents[0].text
-        await ask(client, "add_memory", content="mine", namespace=list(INES))
+        told = await refused(client, "add_memory", content="mine", namespace=list(INES))
+        assert "add_memory has no argument 'namespace'; it takes content" in told
     assert [item.key for item in store.search(INES)] == ["secret"]
-    assert len(store.search(NORA)) == 1
+    assert store.search(NORA) == []
 
 
 async def test_what_stands_below_has_an_id_that_leads_there(store):
@@ -467,7 +491,7 @@ async def test_search_and_fetch_have_the_shape_that_chatgpt_asks_for(store):
 # Text, and the loop
 
 
-TEXTS = st.text(st.characters(exclude_characters="\x00"), min_size=1).filter(str.strip)
+TEXTS = st.text(st.characters(exclude_characters="\x00"), min_size=1).map("A".__add__)
 
 
 @settings(max_examples=5)
@@ -823,6 +847,10 @@ async def test_claims_fill_in_a_namespace(store, namespace, answer):
         (["--http", "0", "--auth", "nowhere:x"], "no module 'nowhere'"),
         (["--http", "0", "--auth", "who:WHO"], "verify_token"),
         (["--http", "0", "--auth", "who:Verifier", "--without-auth"], "not both"),
+        (["--http", "0", "--auth", "who:Verifier", "--user", "nora"], "--user nora with --auth is"),
+        (["--http", "0", "--auth", "who:Verifier", "--namespace", "a/b"], "--namespace a/b with"),
+        (["--http", "0", "--auth", "who:Verifier", "--shared"], "name whose memories"),
+        (["--user", "nora", "--http", "0", "--shared"], "--shared is of --auth"),
         (["--user", "nora", "--read-only"], "there is no store"),
         (["--user", "nora", "--embed", "local:x"], "both --embed and --dims"),
     ],
@@ -840,6 +868,17 @@ def test_a_user_is_a_label_of_any_letters():
     assert _labels(None, "nora/ines", authenticated=False) == ("memories", "nora/ines")
     assert _labels("a/b/{sub}", None, authenticated=True) == ("a", "b", "{sub}")
     assert _labels(None, None, authenticated=True) == ("memories", "{user_id}")
+    assert _labels("team", None, authenticated=True, shared=True) == ("team",)
+    assert _labels(None, "nora", authenticated=True, shared=True) == ("memories", "nora")
+
+
+async def test_identities_share_memories_only_where_that_is_said(store):
+    with pytest.raises(ConfigurationError, match="everybody who signs in"):
+        create_mcp_server(store, NORA, token_verifier=Claims())
+    server = create_mcp_server(store, NORA, token_verifier=Claims(), shared=True)
+    async with Client(server) as client:
+        await ask(client, "add_memory", content="The door code is in the safe")
+    assert len(store.search(NORA)) == 1
 
 
 def test_what_the_document_says_to_put_into_clients_are_commands_that_there_are():

@@ -15,12 +15,19 @@ from langgraph.store.memory import InMemoryStore
 from pydantic import BaseModel, Field
 
 from holdfast import (
+    ChangeSet,
     ConfigurationError,
     create_manage_memory_tool,
     create_memory_store_manager,
     create_search_memory_tool,
+    open_store,
+    recall,
 )
 from holdfast.errors import SchemaError
+from holdfast.history import Said
+from holdfast.integrations import agent_memory
+from holdfast.memory import Message
+from holdfast.retrieval.saying import MEMORY_TOOLS
 from holdfast.testing import ScriptedModel
 from holdfast.tools import base
 
@@ -657,3 +664,48 @@ def test_a_run_of_letters_that_is_no_word_is_indexed_quickly(store):
     store.put(NS, "k", {"content": "y" * 1_000_000 + " needle"})
     assert create_search_memory_tool(NS, store=store).invoke("needle")
     assert time.perf_counter() - start < 5
+
+
+def calling(tool, text=""):
+    return Message("assistant", text, calls=((tool, '{"query": "which tea Nora likes"}'),))
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_an_agent_does_not_find_what_is_being_said_nor_its_own_calls(is_async):
+    asked = "Which tea does Nora like?"
+    search = ("search_memory", {"query": asked, "limit": 10**9})
+    with open_store(":memory:") as store:
+        earlier = (Message("user", "Nora likes green tea"), calling("weather"))
+        store.commit(ChangeSet(NS, (), (Said(earlier, "monday"),)))
+        now = (Message("user", asked), calling("search_memory"))
+        store.commit(ChangeSet(NS, (), (Said(now, "now"),)))
+        tools = [create_search_memory_tool(NS)]
+        agent = create_agent(ScriptedModel([[search], "Green."]), tools, store=store)
+        given = {"messages": [("user", asked)]}
+        answer = await agent.ainvoke(given) if is_async else agent.invoke(given)
+        found = json.loads(answer["messages"][2].content)
+        assert [one["value"]["content"]["text"] for one in found] == ["Nora likes green tea"]
+        alone = create_search_memory_tool(NS, store=store)
+        assert "runtime" not in json.dumps(alone.tool_call_schema)
+        found = json.loads(alone.invoke({"query": asked}))
+        assert {one["value"]["content"]["text"] for one in found} == {asked, "Nora likes green tea"}
+
+
+@pytest.mark.parametrize("make", [lambda: open_store(":memory:"), InMemoryStore])
+def test_calls_of_memory_tools_alone_are_not_recalled(make):
+    store = make()
+    messages = [*map(calling, MEMORY_TOOLS), calling("weather"), calling("search_memory", "tea!")]
+    for number, message in enumerate(messages):
+        content = {"role": "assistant", "text": message.text}
+        content["calls"] = [{"tool": tool, "arguments": args} for tool, args in message.calls]
+        if isinstance(store, InMemoryStore):
+            store.put(NS, str(number), {"kind": "Message", "content": content})
+    if not isinstance(store, InMemoryStore):
+        store.commit(ChangeSet(NS, (), (Said(tuple(messages), "t"),)))
+    found = recall("which tea Nora likes", NS, store=store, k=20)
+    told = sorted((one.value["content"]["calls"][0]["tool"], one.text) for one in found.ranked)
+    assert [tool for tool, _ in told] == ["search_memory", "weather"]
+
+
+def test_the_names_of_memory_tools_are_the_same_everywhere():
+    assert set(agent_memory.MEMORY_TOOLS) == MEMORY_TOOLS

@@ -23,6 +23,7 @@ from holdfast.cli.shared import (
     told,
 )
 from holdfast.errors import InputError
+from holdfast.namespace import NamespaceTemplate
 
 PORTS = 65_535
 
@@ -46,6 +47,9 @@ def mcp(
     without_auth: Annotated[
         bool, typer.Option("--without-auth", help="Serve other machines without any token.")
     ] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Let all whom --auth lets in share one namespace.")
+    ] = False,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(help="A name by which clients call this server; may be repeated."),
@@ -65,12 +69,17 @@ def mcp(
     address = _address(http) if http else None
     verifier, settings = _auth(auth) if auth else (None, None)
     _check(address, auth, allow_host, without_auth)
-    labels = _labels(namespace, user, authenticated=auth is not None)
+    labels = _labels(namespace, user, authenticated=auth is not None, shared=shared)
     index = index_of(embed, dims)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with opened(store, None, everyone=True, make=not read_only, index=index) as kept:
         server = create_mcp_server(
-            kept, labels, read_only=read_only, token_verifier=verifier, auth=settings
+            kept,
+            labels,
+            read_only=read_only,
+            token_verifier=verifier,
+            auth=settings,
+            shared=shared,
         )
         if address is None:
             if sys.stdin.isatty():
@@ -108,8 +117,24 @@ def _check(
         )
 
 
-def _labels(namespace: str | None, user: str | None, *, authenticated: bool) -> tuple[str, ...]:
+def _labels(
+    namespace: str | None, user: str | None, *, authenticated: bool, shared: bool = False
+) -> tuple[str, ...]:
     """Return the namespace's labels, maybe with variables."""
+    if shared and not authenticated:
+        raise InputError("--shared is of --auth: without it nobody has memories of their own")
+    labels = _named(namespace, user, authenticated=authenticated and not shared)
+    if authenticated and not shared and not NamespaceTemplate(labels).vars:
+        given = f"--user {user}" if namespace is None else f"--namespace {namespace}"
+        raise InputError(
+            f"{given} with --auth is one namespace, which everybody who signs in would read and "
+            "write: give --namespace with a variable, such as 'memories/{user_id}', leave both "
+            "out for that one, or say --shared if it is meant"
+        )
+    return labels
+
+
+def _named(namespace: str | None, user: str | None, *, authenticated: bool) -> tuple[str, ...]:
     if (namespace is None) == (user is None):
         if authenticated and namespace is None:
             return NAMESPACE

@@ -23,10 +23,11 @@ from holdfast.ranking import likeness
 from holdfast.ranking.weights import Ranking
 from holdfast.retrieval.asked import FEW, LOOKED_AT, Asked, Place, Scope, places_of, read_asked
 from holdfast.retrieval.context import Context, Recalled, recalled
-from holdfast.retrieval.finding import find
+from holdfast.retrieval.finding import find, rank_in
 from holdfast.retrieval.fitting import Fitting
 from holdfast.retrieval.neighbouring import Said, neighbours_of
 from holdfast.retrieval.noting import note
+from holdfast.retrieval.saying import is_worth_recalling
 from holdfast.stores.plan.checking import MOST
 
 if TYPE_CHECKING:
@@ -265,14 +266,21 @@ def merged(
 
 def _in_one(asked: Asked, places: Sequence[Place], place: Place, limit: int) -> Flow[list[Hit]]:
     if isinstance(place.store, Ledger):
-        ranked = yield Perform(place.store, asked.op(place.labels, limit))
+        op = asked.op(place.labels, limit)
+        ranked = yield from rank_in(place.store, op, lambda item: is_worth_recalling(item.value))
         return [hit_of(places, place, one.as_item(), one.score, one) for one in ranked]
     if asked.as_of:
         raise InputError(
             f"as_of needs a store that keeps its past, got {shown(place.store)}. Open one with "
             "open_store(...), or leave as_of out."
         )
-    items = yield from find(place.store, place.labels, asked.words, limit)
+    items = yield from find(
+        place.store,
+        place.labels,
+        asked.words,
+        limit,
+        wanted=lambda item: is_worth_recalling(item.value),
+    )
     return [hit_of(places, place, item, min(1.0, item.score or 0.0)) for item in items]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import StructuredTool
+from langchain_core.tools import InjectedToolArg, StructuredTool
 
 from holdfast.errors import ConfigurationError
 from holdfast.flow import Flow, arun, run
@@ -18,6 +18,9 @@ log = logging.getLogger("holdfast")
 
 SHARED = ("memories",)
 """Where memories live when no namespace is given: one place for every user."""
+
+Injected = Annotated[Any, InjectedToolArg]
+"""What LangGraph's ToolNode hands to an argument named `runtime`; no model is told of it."""
 
 _CLASHING = frozenset({"self", "config", "run_manager", "callbacks"})
 _warned: set[str] = set()
@@ -74,25 +77,33 @@ def memory_tool(
     name: str,
     description: str,
     parameters: Mapping[str, Any],
-    work: Callable[[dict[str, Any], RunnableConfig], Flow[Any]],
+    work: Callable[[dict[str, Any], RunnableConfig, Any], Flow[Any]],
     response_format: Literal["content", "content_and_artifact"] = "content",
 ) -> StructuredTool:
-    """Return a tool whose work is a flow; what the model can mend is told to it as text."""
+    """Return a tool whose work is a flow; what the model can mend is told to it as text.
 
-    def guarded(arguments: dict[str, Any], config: RunnableConfig) -> Flow[Any]:
+    Args:
+        name: The tool's name.
+        description: What a model is told of it.
+        parameters: The JSON Schema of its arguments.
+        work: Gets the arguments, the config, and the messages of the agent that calls, if any.
+        response_format: LangChain's.
+    """
+
+    def guarded(arguments: dict[str, Any], config: RunnableConfig, runtime: Any) -> Flow[Any]:
         try:
-            return (yield from work(arguments, config))
+            return (yield from work(arguments, config, _messages(runtime)))
         except Refusal as refusal:
             said = str(refusal)
             return (said, []) if response_format == "content_and_artifact" else said
 
-    def call(config: RunnableConfig, **arguments: Any) -> Any:
+    def call(config: RunnableConfig, runtime: Injected = None, **arguments: Any) -> Any:
         config = current_config(config)
-        return run(guarded(arguments, config), config)
+        return run(guarded(arguments, config, runtime), config)
 
-    async def acall(config: RunnableConfig, **arguments: Any) -> Any:
+    async def acall(config: RunnableConfig, runtime: Injected = None, **arguments: Any) -> Any:
         config = current_config(config)
-        return await arun(guarded(arguments, config), config)
+        return await arun(guarded(arguments, config, runtime), config)
 
     return MemoryTool(
         name=name,
@@ -102,6 +113,15 @@ def memory_tool(
         coroutine=acall,
         response_format=response_format,
     )
+
+
+def _messages(runtime: Any) -> Any:
+    """Return the messages in the state of the agent whose tools run now; none outside of one."""
+    state = getattr(runtime, "state", None)
+    if isinstance(state, list):
+        return state
+    found = state.get("messages") if isinstance(state, Mapping) else getattr(state, "messages", ())
+    return found if isinstance(found, list | tuple) else ()
 
 
 def tool_namespace(

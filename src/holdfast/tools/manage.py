@@ -305,7 +305,7 @@ def create_manage_memory_tool(
 
 
 def _told(manager: _Manager) -> Any:
-    def work(arguments: dict[str, Any], config: RunnableConfig) -> Flow[str]:
+    def work(arguments: dict[str, Any], config: RunnableConfig, _said: Any) -> Flow[str]:
         try:
             return (yield from manager.flow(arguments, config))
         except InputError as error:

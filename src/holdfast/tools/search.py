@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from langchain_core.runnables import RunnableConfig
@@ -18,9 +18,11 @@ from holdfast.mending import blocks_text, read_json
 from holdfast.namespace import current_store
 from holdfast.retrieval.finding import find
 from holdfast.retrieval.noting import note
+from holdfast.retrieval.saying import only_calls, spoken_of
 from holdfast.stores.filters import check_filter
 from holdfast.stores.plain import fenced
 from holdfast.tools.base import Refusal, memory_tool, tool_namespace
+from holdfast.wording import read_messages
 
 MOST = 100
 """How many memories one search returns at most."""
@@ -66,7 +68,7 @@ def create_search_memory_tool(
     """
     template = tool_namespace(name, namespace, namespace_prefix)
 
-    def work(arguments: dict[str, Any], config: RunnableConfig) -> Flow[Any]:
+    def work(arguments: dict[str, Any], config: RunnableConfig, messages: Any) -> Flow[Any]:
         query = _query(arguments.get("query"))
         limit = _number(arguments, "limit", default=10, least=1, most=MOST)
         offset = _number(arguments, "offset", default=0, least=0, most=100_000)
@@ -75,8 +77,15 @@ def create_search_memory_tool(
         place = fenced(current_store(store, config), namespace), namespace
         most = offset + limit
         try:
-            said = wanted is None
-            found = yield from find(*place, query, most, fill=True, filter=wanted, said=said)
+            found = yield from find(
+                *place,
+                query,
+                most,
+                wanted=_beside(messages),
+                fill=True,
+                filter=wanted,
+                said=wanted is None,
+            )
         except (InputError, ValueError) as error:
             if wanted is None:
                 raise
@@ -90,6 +99,16 @@ def create_search_memory_tool(
     description = wording.text("search_memory", instructions=instructions.strip()).strip()
     parameters = wording.tool("search_memory_tool")
     return memory_tool(name, description, parameters, work, response_format)
+
+
+def _beside(messages: Sequence[Any]) -> Callable[[SearchItem], bool]:
+    """Return what counts: no calls without a word, and nothing that is being said now."""
+    spoken = {(one.role, one.text) for one in read_messages(messages)} if messages else set()
+
+    def counts(item: SearchItem) -> bool:
+        return not only_calls(item.value) and spoken_of(item.value) not in spoken
+
+    return counts
 
 
 def _shown(item: SearchItem) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from holdfast.tools.base import Refusal
 
 LONGEST = 100_000
 """How many characters one memory may have; more is a document, not a memory."""
+
+UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+"""Categories of Unicode whose signs alone say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ def remembered_text(given: Any) -> str:
         given = blocks_text(given) or given
     if isinstance(given, Mapping | list):
         given = wording.as_json(given) if given else None
-    if given is None or isinstance(given, bool) or not str(given).strip():
+    if given is None or isinstance(given, bool) or not _is_seen(str(given)):
         raise Refusal("content is missing: say in words what to remember. Nothing was changed.")
     said = clean(str(given))
     if len(said) > LONGEST:
@@ -132,6 +136,11 @@ def remembered_text(given: Any) -> str:
             "have. Say what matters of it. Nothing was changed."
         )
     return said
+
+
+def _is_seen(text: str) -> bool:
+    """Tell whether a text has a sign that can be seen, not only space and control characters."""
+    return any(unicodedata.category(sign) not in UNSEEN for sign in text)
 
 
 def _says(item: Held, value: Mapping[str, Any]) -> bool:

@@ -24,6 +24,7 @@ def create_mcp_server(
     read_only: bool = False,
     token_verifier: TokenVerifier | None = None,
     auth: AuthSettings | None = None,
+    shared: bool = False,
     name: str = "holdfast",
     instructions: str | None = None,
 ) -> MCPServer[None]:
@@ -40,6 +41,8 @@ def create_mcp_server(
         read_only: Whether to leave out the tools that write; recalls are not counted then either.
         token_verifier: The SDK's `TokenVerifier`, for HTTP: asked for every bearer token.
         auth: The SDK's settings of OAuth, where clients are to find the authorization server.
+        shared: Whether all identities may share one namespace. Without it, a namespace without a
+            variable is refused where there is a verifier.
         name: What the server calls itself.
         instructions: What a model is told about the whole server; by default the house's words.
 
@@ -67,7 +70,7 @@ def create_mcp_server(
     needed()
     from holdfast.integrations.mcp.server import build
 
-    return build(store, namespace, read_only, token_verifier, auth, name, instructions)
+    return build(store, namespace, read_only, token_verifier, auth, shared, name, instructions)
 
 
 def needed() -> None:

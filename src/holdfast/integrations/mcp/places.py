@@ -29,14 +29,20 @@ class Scope:
         store: Our own store.
         namespace: Labels as people wrote them, maybe with variables.
         authenticated: Whether every request comes with a verified token.
+        shared: Whether all whose token is verified may share one namespace.
 
     Raises:
-        ConfigurationError: Nobody could fill in the variables, or the store keeps no history.
+        ConfigurationError: Nobody could fill in the variables, all would share one namespace and
+            nobody said so, or the store keeps no history.
         OutOfScope: The namespace is outside of the fence that the store has already.
     """
 
     def __init__(
-        self, store: Any, namespace: Sequence[str] | str | NamespaceTemplate, authenticated: bool
+        self,
+        store: Any,
+        namespace: Sequence[str] | str | NamespaceTemplate,
+        authenticated: bool,
+        shared: bool = False,
     ) -> None:
         if not isinstance(store, LedgerStore):
             raise ConfigurationError(
@@ -51,6 +57,12 @@ class Scope:
                 f"Namespace {self.template.template!r}: nobody can fill in "
                 f"{self.template.vars[0]!r} where nobody is authenticated. Name the namespace in "
                 "full, such as memories/nora, or serve HTTP with a token verifier."
+            )
+        if authenticated and not shared and not self.template.vars:
+            raise ConfigurationError(
+                f"Namespace {self.template.template!r} has no variable, so everybody who signs in "
+                "would read and write the same memories. Give one, such as "
+                "('memories', '{user_id}'), or shared=True if that is meant."
             )
         if not self.template.vars:
             self.place()  # a store that is fenced elsewhere says so now, not at the first call

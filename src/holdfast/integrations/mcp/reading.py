@@ -9,7 +9,7 @@ from typing import Any, cast
 from langgraph.store.base import SearchItem, SearchOp
 
 from holdfast import wording
-from holdfast.errors import cut
+from holdfast.errors import cut, shown
 from holdfast.flow import Flow, Perform, StoreOps
 from holdfast.history import Entry, Record, Version
 from holdfast.integrations.mcp.answers import (
@@ -37,6 +37,7 @@ from holdfast.retrieval.context import Context, Recalled
 from holdfast.retrieval.finding import QUERY_LENGTH, find
 from holdfast.retrieval.fitting import Fitting
 from holdfast.retrieval.noting import note
+from holdfast.retrieval.saying import only_calls
 from holdfast.tools.base import Refusal
 from holdfast.tools.writing import Place
 from holdfast.wording.context import count_tokens, memory_words
@@ -59,6 +60,9 @@ PAST = 20
 FOUND = 10
 """How many results `search` gives, which takes no number."""
 
+LOOKED_AT = 1_000
+"""How many memories are looked at to tell which kinds there are."""
+
 TITLE = 80
 """How many characters a title has at most."""
 
@@ -70,15 +74,31 @@ def search(place: Place, query: str, limit: int, kind: str, *, record: bool) -> 
         raise Refusal("query is empty; say in plain words what to look for.")
 
     def wanted(item: SearchItem) -> bool:
-        return kind in ("", _kind(unwrap(item.value)[0]))
+        is_of_it = kind in ("", _kind(unwrap(item.value)[0]))
+        return is_of_it and not only_calls(item.value)
 
     said = kind in ("", MESSAGE_KIND)
     words = clean(query[:QUERY_LENGTH])
     found = yield from find(place.store, place.namespace, words, limit, wanted=wanted, said=said)
+    if not found and kind not in ("", MESSAGE_KIND):
+        yield from _check_kind(place, kind)
     told = yield from _memories(place, found)
     if record:
         yield from note(place.store, [(item.namespace, item.key) for item in found], {})
     return Memories(memories=told)
+
+
+def _check_kind(place: Place, kind: str) -> Flow[None]:
+    """Refuse a kind of which there is nothing, where there is something of others."""
+    newest = SearchOp(place.namespace, limit=LOOKED_AT)
+    of_it = SearchOp(place.namespace, filter={"kind": kind}, limit=1)
+    items, there = yield StoreOps(place.store, [newest, of_it])
+    kinds = sorted({_kind(unwrap(item.value)[0]) for item in items} | {MESSAGE_KIND})
+    if not there and kind not in kinds:
+        raise Refusal(
+            f"There is nothing of kind {shown(kind)}. Kinds there are: {', '.join(kinds)}; leave "
+            "kind empty for all."
+        )
 
 
 def listing(place: Place, limit: int, offset: int) -> Flow[Page]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Annotated, Any, TypeVar
 
@@ -14,9 +14,10 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, CallToolResult, TextContent, ToolAnnotations
+from pydantic import ValidationError
 
 from holdfast import wording
-from holdfast.errors import InputError, StoreBusy
+from holdfast.errors import InputError, StoreBusy, shown
 from holdfast.flow import Flow, arun
 from holdfast.integrations.mcp import changing, reading
 from holdfast.integrations.mcp.answers import (
@@ -43,6 +44,9 @@ NOWHERE = "https://authorization.invalid"
 ANY_ID = ResourceSecurity(reject_path_traversal=False, reject_absolute_paths=False)
 """An id is a key and never a path of files."""
 
+FORMS = {"integer": "a whole number", "string": "a text", "object": "an object"}
+"""The types of arguments, as a model is told them."""
+
 READS = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
@@ -60,11 +64,12 @@ def build(
     read_only: bool,
     token_verifier: TokenVerifier | None,
     auth: AuthSettings | None,
+    shared: bool,
     name: str,
     instructions: str | None,
 ) -> MCPServer[None]:
     """Return the server; the arguments are those of `create_mcp_server`."""
-    scope = Scope(store, namespace, token_verifier is not None)
+    scope = Scope(store, namespace, token_verifier is not None, shared)
     face = Face(scope, record=not read_only)
     if token_verifier is not None and auth is None:
         auth = AuthSettings.model_validate({"issuer_url": NOWHERE, "resource_server_url": None})
@@ -204,15 +209,46 @@ class Face:
             raise told(str(refusal)) from refusal
 
 
+class _Tool(Tool):
+    """A tool that says in words which argument does not fit."""
+
+    async def run(
+        self, arguments: dict[str, Any], context: Any, convert_result: bool = False
+    ) -> Any:
+        """Run the tool, if its arguments fit."""
+        known = self.parameters["properties"]
+        if unknown := [name for name in arguments if name not in known]:
+            raise ToolError(
+                f"{self.name} has no argument {shown(unknown[0])}; it takes {', '.join(known)}. "
+                "Nothing was done."
+            )
+        try:
+            self.fn_metadata.validate_arguments(arguments)
+        except ValidationError as error:
+            said = dict.fromkeys(_misfit(one, known) for one in error.errors())
+            raise ToolError(f"{'; '.join(said)}. Nothing was done.") from error
+        return await super().run(arguments, context, convert_result)
+
+
+def _misfit(error: Any, known: Mapping[str, Any]) -> str:
+    """Return what is wrong with one argument, in words."""
+    name = str(error["loc"][0])
+    if error["type"] == "missing":
+        return f"{name} is missing"
+    expected = known[name].get("type") or known[name]["anyOf"][0]["type"]
+    return f"{name} must be {FORMS[expected]}, got {shown(error['input'])}"
+
+
 def _tool(function: Any, annotations: ToolAnnotations) -> Tool:
     """Return a function as a tool, described in the words of the file of its name."""
     name = function.__name__
     words = wording.tool(f"mcp_{name}")
-    made = Tool.from_function(
+    made = _Tool.from_function(
         function, title=words["title"], description=words["description"], annotations=annotations
     )
     for argument, said in words["arguments"].items():
         made.parameters["properties"][argument]["description"] = said
+    made.parameters["additionalProperties"] = False
     return made
 
 
