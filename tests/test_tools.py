@@ -25,9 +25,8 @@ from holdfast import (
 )
 from holdfast.errors import SchemaError
 from holdfast.history import Said
-from holdfast.integrations import agent_memory
 from holdfast.memory import Message
-from holdfast.retrieval.saying import MEMORY_TOOLS
+from holdfast.recalled_text import MEMORY_TOOLS
 from holdfast.testing import ScriptedModel
 from holdfast.tools import base
 
@@ -705,7 +704,3 @@ def test_calls_of_memory_tools_alone_are_not_recalled(make):
     found = recall("which tea Nora likes", NS, store=store, k=20)
     told = sorted((one.value["content"]["calls"][0]["tool"], one.text) for one in found.ranked)
     assert [tool for tool, _ in told] == ["search_memory", "weather"]
-
-
-def test_the_names_of_memory_tools_are_the_same_everywhere():
-    assert set(agent_memory.MEMORY_TOOLS) == MEMORY_TOOLS

@@ -6,14 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from holdfast.memory import MESSAGE_KIND, unwrap
-
-MEMORY_TOOLS = frozenset(
-    {
-        *("manage_memory", "search_memory", "search_memories", "recall_context", "get_memory"),
-        *("list_memories", "add_memory", "update_memory", "delete_memory"),
-    }
-)
-"""Tools of ours, by name, whose calls alone say nothing that is worth recalling."""
+from holdfast.recalled_text import MEMORY_TOOLS
 
 
 def only_calls(value: Mapping[str, Any]) -> tuple[str, ...]:
@@ -41,7 +34,7 @@ def is_worth_recalling(value: Mapping[str, Any]) -> bool:
         value: What a store holds.
     """
     called = only_calls(value)
-    return not called or not MEMORY_TOOLS.issuperset(called)
+    return not called or not set(called) <= set(MEMORY_TOOLS)
 
 
 def spoken_of(value: Mapping[str, Any]) -> tuple[str, str] | None:
