@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
 from holdfast.errors import InputError, shown
 from holdfast.memory import Message, clean
 
@@ -107,7 +105,8 @@ def as_data(given: Any) -> Any:
 
 
 def _dumped(given: Any) -> Any:
-    is_theirs = isinstance(given, BaseModel) and not hasattr(given, "additional_kwargs")
+    """Return an object of a provider's SDK, which is a pydantic model, as data."""
+    is_theirs = hasattr(given, "model_dump") and not hasattr(given, "additional_kwargs")
     return given.model_dump(exclude_none=True) if is_theirs else given
 
 
