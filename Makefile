@@ -4,12 +4,16 @@ BIN := $(VENV)/bin
 CREWAI := .venv-crewai
 PYTHON ?= python3
 
-.PHONY: demo test test-faults test-crewai check bench docs format
+.PHONY: demo test coverage test-faults test-crewai check bench docs format
 
 demo: $(VENV)/.base
 	$(BIN)/python -m holdfast demo
 
 test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2
+
+# The same tests, traced, which doubles their time.
+coverage: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 # The long runs: many more kills, races and tenants than `make test` has time for.
