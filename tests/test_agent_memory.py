@@ -375,6 +375,12 @@ def test_what_is_no_list_of_messages_is_told_and_nothing_kept(wrong):
     assert kept_in(memory) == []
 
 
+def test_messages_that_come_one_by_one_are_kept():
+    memory = AgentMemory(("m",), store=InMemoryStore())
+    memory.reflect(iter([("user", "Tea?"), ("assistant", "Yes.")]))
+    assert kept_in(memory) == [("user", "Tea?"), ("assistant", "Yes.")]
+
+
 def test_a_conversation_that_is_handed_over_anew_is_kept_once(ours, call):
     """Without a checkpointer LangGraph gives what has no id another one in each run."""
     agent = agent_of(ScriptedModel(lambda request: "Yes."), MemoryMiddleware(PLACE), store=ours)

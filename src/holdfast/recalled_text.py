@@ -42,18 +42,22 @@ def worth_keeping(messages: Sequence[Any], tools: Collection[str] = MEMORY_TOOLS
         >>> [one["role"] for one in worth_keeping([asked, found, {"role": "user", "content": "?"}])]
         ['assistant', 'user']
     """
+    messages = list(messages) if isinstance(messages, Iterator) else messages
     read = read_messages(messages)
-    called: dict[str, str] = {}
+    called: set[str] = set()
+    recalled: set[str] = set()
     kept: list[Any] = []
     for given, message in zip(map(as_data, messages), read, strict=True):
-        called.update(_calls(given))
+        for id, name in _calls(given):
+            called.add(id)
+            (recalled.add if name in tools else recalled.discard)(id)
         if message.role == "system":
             continue
-        if _answered(given) is not None:
-            name = called.get(str(_answered(given))) or message.speaker
-            kept += [] if name in tools else [given]
-        else:
-            kept += _parted(given, {id for id, name in called.items() if name in tools})
+        answered = _answered(given)
+        if answered is None:
+            kept += _parted(given, recalled)
+        elif not (answered in recalled if answered in called else message.speaker in tools):
+            kept.append(given)
     return kept
 
 
@@ -73,9 +77,12 @@ def _calls(given: Any) -> Iterator[tuple[str, str]]:
 
 def _answered(given: Any) -> str | None:
     """Return the id of the call that a message of a tool answers."""
-    if isinstance(given, Mapping):
-        return given.get("tool_call_id")
-    return getattr(given, "tool_call_id", None)
+    found = (
+        given.get("tool_call_id")
+        if isinstance(given, Mapping)
+        else getattr(given, "tool_call_id", None)
+    )
+    return None if found is None else str(found)
 
 
 def _parted(given: Any, recalled: Collection[str]) -> list[Any]:

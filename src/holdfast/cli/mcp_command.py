@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -64,8 +65,6 @@ def mcp(
     from holdfast.integrations.mcp import create_mcp_server, needed
 
     needed()
-    from holdfast.integrations.mcp.serving import listening, serve_http, serve_stdio
-
     address = _address(http) if http else None
     verifier, settings = _auth(auth) if auth else (None, None)
     _check(address, auth, allow_host, without_auth)
@@ -81,17 +80,24 @@ def mcp(
             auth=settings,
             shared=shared,
         )
-        if address is None:
-            if sys.stdin.isatty():
-                _note("holdfast: MCP on stdin and stdout, for a client to start; Ctrl-C ends it")
-            serve_stdio(server)
-            return
-        listener = listening(*address)
-        host, port = listener.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        _note(f"holdfast: MCP at http://{shown}:{port}/mcp")
-        serve_http(server, listener, address[0], allow_host or ())
-        _note("holdfast: MCP stopped")
+        _serve(server, address, allow_host or ())
+
+
+def _serve(server: Any, address: tuple[str, int] | None, names: Sequence[str]) -> None:
+    """Serve over stdin and stdout, or at an address, until told to stop."""
+    from holdfast.integrations.mcp.serving import listening, serve_http, serve_stdio
+
+    if address is None:
+        if sys.stdin.isatty():
+            _note("holdfast: MCP on stdin and stdout, for a client to start; Ctrl-C ends it")
+        serve_stdio(server)
+        return
+    listener = listening(*address)
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    _note(f"holdfast: MCP at http://{shown}:{port}/mcp")
+    serve_http(server, listener, address[0], names)
+    _note("holdfast: MCP stopped")
 
 
 def _check(

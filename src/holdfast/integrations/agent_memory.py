@@ -254,7 +254,7 @@ class AgentMemory:
         if not question:
             budget = self._recall.standing_tokens or self._recall.budget_tokens
             return (yield from standing_flow(places, budget))
-        asked = self._recall.asked(question, messages if seen is None else seen)
+        asked = self._recall.asked(question, said if seen is None else seen)
         return (yield from recalling(asked, places, config))
 
     def reflecting(self, messages: Sequence[Any], config: RunnableConfig) -> Flow[None]:

@@ -150,10 +150,7 @@ class MemoryMiddleware(AgentMiddleware[Any, ContextT, Any]):
         try:
             response = handler(self._told(request))
         except Exception as error:
-            try:
-                run(self._keep(request.state, (), config))
-            except HoldfastError as lost:
-                error.add_note(f"What was said until then is not kept: {lost}")
+            run(self._keep_after(error, request.state, config))
             raise
         run(self._keep(request.state, response.result, config))
         return response
@@ -168,10 +165,7 @@ class MemoryMiddleware(AgentMiddleware[Any, ContextT, Any]):
         try:
             response = await handler(self._told(request))
         except Exception as error:
-            try:
-                await arun(self._keep(request.state, (), config))
-            except HoldfastError as lost:
-                error.add_note(f"What was said until then is not kept: {lost}")
+            await arun(self._keep_after(error, request.state, config))
             raise
         await arun(self._keep(request.state, response.result, config))
         return response
@@ -220,6 +214,13 @@ class MemoryMiddleware(AgentMiddleware[Any, ContextT, Any]):
         told = state.get(self._key)
         here = _in_thread(config, told) if told else config
         yield from self.memory.reflecting(_known([*said[last:], *answer], config), here)
+
+    def _keep_after(self, error: Exception, state: Any, config: RunnableConfig) -> Flow[None]:
+        """Keep what was said before an error; where that fails too, the error says so."""
+        try:
+            yield from self._keep(state, (), config)
+        except HoldfastError as lost:
+            error.add_note(f"What was said until then is not kept: {lost}")
 
 
 def _checked(name: Any) -> str | None:
